@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC */
+/* str.h - text that is put together in a buffer with a cap.
+ *
+ * Like the writer of wire.h: what does not fit is dropped, the text stays
+ * NUL-terminated, and str_ok() says so once at the end.
+ */
+#ifndef BASE_STR_H
+#define BASE_STR_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct str {
+	char *text; /* borrowed; always NUL-terminated */
+	size_t len, size;
+	bool full;
+};
+
+/* size counts the NUL and is at least 1. */
+struct str str_over(char *buf, size_t size);
+bool str_ok(const struct str *s);
+void str_add(struct str *s, const char *text);
+void str_addn(struct str *s, const char *text, size_t len);
+void str_addf(struct str *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Lower-case hex, two digits an octet. */
+void str_add_hex(struct str *s, const void *octets, size_t len);
+
+/* Reads hex of either case into out; false on an odd digit, a strange character or
+ * more than size octets.  *ret_len is written on success. */
+bool hex_parse(const char *text, size_t len, uint8_t *out, size_t size, size_t *ret_len);
+
+#endif

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: ISC */
+/* flow.h - FlowSpec rules: RFC 8955, RFC 8956, and the drafts that vendors ship.
+ *
+ * A rule is an NLRI (what it matches) and a list of communities (what then happens).
+ * The NLRI's octets are the rule: they are kept, keyed and passed on octet for octet.
+ * Everything else here - text, order, normal form, matching - is a view of them.
+ *
+ * Nothing in this layer does I/O, logs, keeps state or asks the time.  Results go to
+ * memory of the caller's, written on success only.
+ */
+#ifndef FLOW_FLOW_H
+#define FLOW_FLOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/err.h"
+#include "base/lex.h"
+#include "base/str.h"
+#include "base/wire.h"
+
+enum flow_family {
+	FLOW_IPV4,
+	FLOW_IPV6,
+	FLOW_FAMILIES
+};
+
+enum {
+	FLOW_NLRI_MAX = 4095,         /* octets behind the length field, RFC 8955 4.1 */
+	FLOW_RD_OCTETS = 8,           /* route distinguisher, RFC 4364 4.2 */
+	FLOW_COMPONENTS = 13,         /* types 1 to 13 */
+	FLOW_EXT_MAX = 64,            /* communities of a kind that one typed rule may carry */
+	FLOW_NAME_MAX = 64,           /* a rule's name in a file, with its NUL */
+	FLOW_TEXT_MAX = 128 * 1024    /* room for any rule as text, with its NUL */
+};
+
+/* ---- Components: comp.c ------------------------------------------------------------ */
+
+enum flow_kind {
+	FLOW_PREFIX,  /* length [offset] pattern */
+	FLOW_NUMERIC, /* {numeric operator, value}+ */
+	FLOW_BITMASK  /* {bitmask operator, bitmask}+ */
+};
+
+enum flow_type {
+	FLOW_DESTINATION = 1,
+	FLOW_SOURCE = 2,
+	FLOW_PROTOCOL = 3,
+	FLOW_PORT = 4,
+	FLOW_DESTINATION_PORT = 5,
+	FLOW_SOURCE_PORT = 6,
+	FLOW_ICMP_TYPE = 7,
+	FLOW_ICMP_CODE = 8,
+	FLOW_TCP_FLAGS = 9,
+	FLOW_PACKET_LENGTH = 10,
+	FLOW_DSCP = 11,
+	FLOW_FRAGMENT = 12,
+	FLOW_LABEL = 13
+};
+
+/* One row of the component table; decoder, text, normal form and documents read it. */
+struct flow_comp_type {
+	const char *name[FLOW_FAMILIES]; /* the keyword; NULL: the family has no such component */
+	enum flow_kind kind;
+	uint8_t width;                   /* the most octets an operand may have */
+	uint32_t max[FLOW_FAMILIES];     /* longest prefix, largest value that has a meaning, known bits */
+};
+
+/* The row for a type on the wire; NULL if this family has none. */
+const struct flow_comp_type *flow_comp_type(uint8_t type, enum flow_family family);
+
+/* The operator octet, RFC 8955 4.2.1.1 and 4.2.1.2.  Both kinds share the upper half. */
+enum {
+	FLOW_OP_END = 0x80,
+	FLOW_OP_AND = 0x40,
+	FLOW_OP_LEN = 0x30,
+	FLOW_OP_LT = 0x04, /* numeric */
+	FLOW_OP_GT = 0x02,
+	FLOW_OP_EQ = 0x01,
+	FLOW_OP_NOT = 0x02, /* bitmask */
+	FLOW_OP_MATCH = 0x01
+};
+
+/* A component of a checked NLRI, as a view into it. */
+struct flow_comp {
+	uint8_t type;            /* enum flow_type */
+	struct rd body;          /* behind the type octet; offsets count from the NLRI's start */
+};
+
+/* One {operator, operand} pair. */
+struct flow_op {
+	uint8_t op;
+	uint8_t width;  /* octets of the operand: 1, 2, 4 or 8 */
+	uint64_t value;
+};
+
+/* ---- NLRI: rule.c ------------------------------------------------------------------ */
+
+/* A view of one rule's match: with vpn the route distinguisher first, then the
+ * components; the length octets are not part of it. */
+struct flow_nlri {
+	enum flow_family family;
+	bool vpn;
+	const uint8_t *octets; /* borrowed */
+	size_t len;            /* 0..FLOW_NLRI_MAX; without vpn at least 1 */
+};
+
+/* Reads the next NLRI with its length octets from r.  The result is a view into what r reads.
+ * False, with offset and reason, if it is malformed.  *ret_overrun (may be NULL): the length
+ * field itself runs past r's end, so that what follows cannot be found (RFC 7606 5.3); when it
+ * is false, r stands behind the malformed NLRI and the next one can be read. */
+bool flow_nlri_read(struct rd *r, enum flow_family family, bool vpn, struct flow_nlri *ret,
+		    bool *ret_overrun, struct err *e);
+/* Checks what flow_nlri_read checks: RFC 8955 4.2, RFC 8956 3. */
+bool flow_nlri_check(const struct flow_nlri *n, struct err *e);
+/* The octets for the wire, length octets first (one below 240, else two). */
+void flow_nlri_write(struct wr *w, const struct flow_nlri *n);
+bool flow_nlri_equal(const struct flow_nlri *a, const struct flow_nlri *b);
+
+/* Walks a checked NLRI: r = flow_nlri_components(n); while (flow_comp_next(&r, family, &c)) ... */
+struct rd flow_nlri_components(const struct flow_nlri *n);
+bool flow_comp_next(struct rd *r, enum flow_family family, struct flow_comp *ret);
+/* Walks the operators of a numeric or bitmask component; false behind the last. */
+bool flow_op_next(struct rd *body, struct flow_op *ret);
+
+/* ---- Order: order.c ---------------------------------------------------------------- */
+
+/* RFC 8955 5.1 and RFC 8956 4: negative when a is tried before b, 0 only for equal octets.
+ * IPv4 before IPv6; with vpn the route distinguisher is compared last, to make the order total. */
+int flow_order(const struct flow_nlri *a, const struct flow_nlri *b);
+
+/* ---- Actions: action.c ------------------------------------------------------------- */
+
+/* What a typed rule carries besides its NLRI: communities as they go on the wire. */
+struct flow_then {
+	uint16_t ext_count, ext6_count, community_count, large_count;
+	uint8_t ext[FLOW_EXT_MAX][8];   /* extended communities, RFC 4360, in the order written */
+	uint8_t ext6[FLOW_EXT_MAX][20]; /* IPv6 address specific, RFC 5701 (attribute 25) */
+	uint32_t community[FLOW_EXT_MAX];
+	uint32_t large[FLOW_EXT_MAX][3];
+	struct addr next_hop; /* ADDR_NONE: none; for redirect and copy of draft-simpson */
+	bool next_hop_self;
+};
+
+enum flow_redirect {
+	FLOW_REDIRECT_NONE,
+	FLOW_REDIRECT_RT,   /* to the VRF that imports a route target, RFC 8955 7.4, RFC 8956 6.1 */
+	FLOW_REDIRECT_IP    /* to an address, draft-ietf-idr-flowspec-redirect-ip and draft-simpson */
+};
+
+/* What the communities of a rule mean to an enforcer.  Interfering actions (RFC 8955 7.7):
+ * of two of a kind the lower rate, the first redirect and the first mark in the order of
+ * their octets count. */
+struct flow_actions {
+	bool has_rate_bytes, has_rate_packets;
+	float rate_bytes, rate_packets; /* a second; negative was read as 0; may be NaN or infinite */
+	bool sample;
+	bool more;                      /* bit 47 (T) set: go on with later rules, RFC 8955 7.3 */
+	bool has_mark;
+	uint8_t mark;                   /* DSCP 0..63 */
+	enum flow_redirect redirect;
+	bool copy;                      /* with FLOW_REDIRECT_IP: the packet also goes its old way */
+	struct addr redirect_to;        /* FLOW_REDIRECT_IP */
+	uint8_t route_target[20];       /* FLOW_REDIRECT_RT: the community, 8 or 20 octets */
+	uint8_t route_target_len;
+	unsigned interface_sets, unknown; /* counts of communities of that kind and of no known kind */
+};
+
+/* ext holds n communities of 8 octets, ext6 n6 of 20; next_hop may be NULL. */
+void flow_actions_read(const uint8_t *ext, size_t n, const uint8_t *ext6, size_t n6,
+		       const struct addr *next_hop, struct flow_actions *ret);
+/* One community as ExaBGP writes it in a then block, without ';': "discard",
+ * "redirect 65000:1"; what has no word is "extended-community 0x...".  next_hop as above. */
+void flow_ext_print(const uint8_t ext[8], const struct addr *next_hop, struct str *out);
+void flow_ext6_print(const uint8_t ext6[20], struct str *out);
+/* Short, for lists: "discard", "rate-limit 9600, mark 10", "accept". */
+void flow_actions_print(const uint8_t *ext, size_t n, const uint8_t *ext6, size_t n6,
+			const struct addr *next_hop, struct str *out);
+
+/* ---- Text: text.c, ExaBGP's flow syntax both ways ----------------------------------- */
+
+struct flow_rule {
+	char name[FLOW_NAME_MAX]; /* "" when it has none; never on the wire */
+	enum flow_family family;
+	bool vpn;
+	bool has_then;            /* a then block, or actions, were written */
+	uint16_t nlri_len;
+	uint8_t nlri[FLOW_NLRI_MAX];
+	struct flow_then then;
+};
+
+struct flow_nlri flow_rule_nlri(const struct flow_rule *r);
+
+struct flow_text_options {
+	enum flow_family family;  /* of a rule whose words do not tell; FLOW_IPV4 by default */
+	bool family_fixed;        /* words of another family are an error */
+	bool strict;              /* host bits in a prefix are an error, else masked with a warning */
+	/* Told of what is accepted but odd, each with its place; may be NULL. */
+	void (*warn)(void *ctx, const struct err *what);
+	void *ctx;
+};
+
+/* Parses behind the word `route`: [NAME] { ... } or the one-line form up to its `;` or the
+ * input's end.  Behind it l stands at the next word. */
+bool flow_text_route(struct lex *l, const struct flow_text_options *o, struct flow_rule *ret,
+		     struct err *e);
+/* Parses a whole RULE: `flow route [NAME] { ... }`, `route ...`, `{ ... }`, `match { ... } then { ... }`,
+ * the one-line form; what is left over is an error. */
+bool flow_text_rule(const char *text, size_t len, const struct flow_text_options *o,
+		    struct flow_rule *ret, struct err *e);
+/* Canonical, on one line; parses again to the same octets:
+ * flow route NAME { rd 65000:1; match { destination 192.0.2.0/24; } then { discard; } }
+ * without the then block when then is NULL.  name may be NULL. */
+void flow_text_print(const char *name, const struct flow_nlri *n, const struct flow_then *then,
+		     struct str *out);
+/* The inside of the match block alone: "destination 192.0.2.0/24; protocol =tcp;". */
+void flow_text_match(const struct flow_nlri *n, struct str *out);
+
+/* ---- Normal form: normal.c ---------------------------------------------------------- */
+
+struct flow_span {
+	uint32_t lo, hi; /* inclusive */
+};
+
+struct flow_normal_prefix {
+	bool present;
+	uint8_t len, offset;  /* bits offset..len-1 of the address are compared */
+	uint8_t octets[16];   /* the pattern in its place; all other bits zero */
+};
+
+enum {
+	FLOW_SPANS_MAX = 2048 /* an NLRI of 4095 octets holds fewer */
+};
+
+/* A rule as sets of values.  Spans of a component are sorted, disjoint and not adjacent,
+ * and lie within what its field can hold; no span: the component matches nothing. */
+struct flow_normal {
+	enum flow_family family;
+	struct flow_normal_prefix destination, source;
+	struct {
+		bool present;
+		uint16_t first, count; /* in spans[] */
+	} numeric[FLOW_COMPONENTS + 1]; /* by type; numeric types only */
+	bool has_tcp_flags, has_fragment;
+	uint64_t tcp_flags[64];         /* bit v: the 12 flag bits v of the header match */
+	uint16_t fragment;              /* bit v: DF 1, IsF 2, FF 4, LF 8 as value v match */
+	uint16_t span_count;
+	struct flow_span spans[FLOW_SPANS_MAX];
+};
+
+/* Of a checked NLRI.  False, with the reason, for a rule that may be passed on but never
+ * enforced: an operand that has only reserved bits, so that clearing them would match all. */
+bool flow_normal_make(const struct flow_nlri *n, struct flow_normal *ret, struct err *e);
+
+/* ---- Reference matcher: match.c ------------------------------------------------------ */
+
+/* Does the rule match this packet?  packet starts at its IP header and may be cut short or
+ * malformed; what is not there matches no component that asks for it.  Plain, slow, and by
+ * the letter of RFC 8955 4.2.2 and RFC 8956 3: it walks the operators on the wire and shares
+ * neither packet reader nor normal form with what is checked against it.  A route
+ * distinguisher is not looked at. */
+bool flow_match(const struct flow_nlri *n, const uint8_t *packet, size_t len);
+
+#endif
