@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: ISC */
+/* conf.h - the configuration file: ExaBGP's language and our few words, as values.
+ *
+ * A file is read whole or not at all: conf_parse gives a complete struct conf, or an error with
+ * its place and nothing else.  conf_print's text parses to an equal struct conf.  conf_apply turns
+ * the difference between two of them into the fewest steps.
+ */
+#ifndef CONF_CONF_H
+#define CONF_CONF_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/addr.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "bgp/bgp.h"
+#include "flow/flow.h"
+#include "rib/rib.h"
+
+enum {
+	CONF_NEIGHBORS_MAX = 4096,
+	CONF_RULES_MAX = 1000000,     /* of one file */
+	CONF_FILE_MAX = 512 << 20,    /* octets */
+	CONF_INTERFACES_MAX = 64
+};
+
+#define CONF_FILE_DEFAULT "/etc/headgate/headgate.conf"
+
+/* One rule of a neighbor's flow section, kept small: octets behind the struct. */
+struct conf_rule {
+	char *name;  /* owned; NULL: none */
+	unsigned line;
+	enum flow_family family;
+	bool vpn;
+	uint16_t nlri_len;
+	uint8_t *nlri; /* owned */
+	struct flow_then *then; /* owned; NULL: no action (accept) */
+};
+
+struct conf_neighbor {
+	struct bgp_peer_conf bgp;
+	struct rib_peer_conf rib;
+	unsigned line;
+	size_t rule_count;
+	struct conf_rule *rules;
+};
+
+enum conf_mode {
+	CONF_MODE_ENFORCE,
+	CONF_MODE_MONITOR
+};
+
+/* enforce { interface r2-inet7; interface eth*; mode enforce|monitor; backend xdp; } */
+struct conf_enforce {
+	bool present;
+	size_t interface_count;
+	char interfaces[CONF_INTERFACES_MAX][16];
+	enum conf_mode mode;
+};
+
+struct conf {
+	char *file;             /* as given */
+	bool has_cluster_id;
+	uint8_t cluster_id[4];
+	char socket[108];       /* control { socket PATH; group NAME; }; "" : not given */
+	char group[64];
+	size_t neighbor_count;
+	struct conf_neighbor *neighbors; /* in the order of the file; (remote, local) is unique */
+	struct conf_enforce enforce;
+};
+
+/* Told of what is accepted but odd; may be NULL. */
+typedef void conf_warn(void *ctx, const struct err *what);
+
+/* Reads text (len octets) that came from file. The result is to be freed by conf_free. */
+struct conf *conf_parse(const char *file, const char *text, size_t len, conf_warn *warn, void *ctx,
+			struct err *e);
+/* Reads the file itself; "cannot read" is an error with line 0. */
+struct conf *conf_read(const char *file, conf_warn *warn, void *ctx, struct err *e);
+void conf_free(struct conf *c);
+
+/* Canonical text, through write(ctx, text) piece by piece (a file may be large). */
+void conf_print(const struct conf *c, void (*write)(void *ctx, const char *text), void *ctx);
+
+/* What conf_apply tells its caller to do, in this order: neighbors that are new, rules added or
+ * changed (an announcement each, never a withdrawal first), rules removed, neighbors removed. A neighbor
+ * whose session parameters changed is changed in place (which may reset its session). */
+struct conf_steps {
+	void (*neighbor_add)(void *ctx, const struct conf_neighbor *n);
+	void (*neighbor_change)(void *ctx, const struct conf_neighbor *old, const struct conf_neighbor *n);
+	void (*rule_announce)(void *ctx, const struct conf_neighbor *n, const struct conf_rule *r);
+	void (*rule_withdraw)(void *ctx, const struct conf_neighbor *n, const struct conf_rule *r);
+	void (*neighbor_remove)(void *ctx, const struct conf_neighbor *n);
+};
+
+/* old may be NULL (the first configuration). */
+void conf_apply(const struct conf *old, const struct conf *new_conf, const struct conf_steps *steps,
+		void *ctx);
+
+#endif
