@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: ISC */
+/* str.c - see str.h. */
+#include "base/str.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct str str_over(char *buf, size_t size)
+{
+	buf[0] = '\0';
+	return (struct str){ .text = buf, .size = size };
+}
+
+bool str_ok(const struct str *s)
+{
+	return !s->full;
+}
+
+void str_addn(struct str *s, const char *text, size_t len)
+{
+	size_t room = s->size - 1 - s->len;
+
+	if (s->full)
+		return;
+	if (len > room) {
+		len = room;
+		s->full = true;
+	}
+	memcpy(s->text + s->len, text, len);
+	s->len += len;
+	s->text[s->len] = '\0';
+}
+
+void str_add(struct str *s, const char *text)
+{
+	str_addn(s, text, strlen(text));
+}
+
+void str_addf(struct str *s, const char *fmt, ...)
+{
+	size_t room = s->size - s->len;
+	va_list ap;
+	int n;
+
+	if (s->full)
+		return;
+	va_start(ap, fmt);
+	n = vsnprintf(s->text + s->len, room, fmt, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n >= room) {
+		s->full = true;
+		s->len = n < 0 ? s->len : s->size - 1;
+		s->text[s->len] = '\0';
+	} else {
+		s->len += (size_t)n;
+	}
+}
+
+void str_add_hex(struct str *s, const void *octets, size_t len)
+{
+	static const char digits[] = "0123456789abcdef";
+	const uint8_t *p = octets;
+
+	for (size_t i = 0; i < len && !s->full; i++) {
+		char two[2] = { digits[p[i] >> 4], digits[p[i] & 15] };
+		str_addn(s, two, 2);
+	}
+}
+
+static int digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+bool hex_parse(const char *text, size_t len, uint8_t *out, size_t size, size_t *ret_len)
+{
+	if (len % 2 != 0 || len / 2 > size)
+		return false;
+	for (size_t i = 0; i < len; i += 2) {
+		int high = digit(text[i]), low = digit(text[i + 1]);
+
+		if (high < 0 || low < 0)
+			return false;
+		out[i / 2] = (uint8_t)(high << 4 | low);
+	}
+	*ret_len = len / 2;
+	return true;
+}
