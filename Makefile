@@ -4,6 +4,7 @@
 #   make          packages for build and demo, then the programs in build/
 #   make demo     the lab, from nothing to a blocked telnet
 #   make check    every test: units and fuzz seeds under sanitizers, networks and peers in release
+#                 (SUITES="unit replay": only these of style unit replay net interop guest)
 #   make lint     clang-tidy          make fuzz     each target FUZZ_SECONDS (TARGET=name: only one)
 #   make bench    measurements        make soak     the tests that take long
 #   make install  DESTDIR=, PREFIX=   make clean    take the build directories away
@@ -11,14 +12,14 @@
 PREFIX ?= /usr/local
 FUZZ_SECONDS ?= 600
 TARGET ?=
-CHECK_ARGS ?=
+SUITES ?=
 SANITIZE = -Db_sanitize=address,undefined
 
 .PHONY: all programs demo check lint fuzz bench soak install clean
 
 all:
 	@./bootstrap demo
-	@$(MAKE) --no-print-directory programs
+	@$(MAKE) -s --no-print-directory programs
 
 programs: build/build.ninja
 	@ninja -C build
@@ -37,19 +38,17 @@ demo: all
 
 check:
 	@./bootstrap demo check
-	@$(MAKE) --no-print-directory build/build.ninja build-asan/build.ninja
-	@ninja -C build
-	@ninja -C build-asan
-	@tests/tools/check $(CHECK_ARGS)
+	@$(MAKE) -s --no-print-directory build/build.ninja build-asan/build.ninja
+	@tests/tools/check $(SUITES)
 
 lint:
 	@./bootstrap demo lint
-	@$(MAKE) --no-print-directory programs
+	@$(MAKE) -s --no-print-directory programs
 	@tests/tools/lint build
 
 fuzz:
-	@./bootstrap demo
-	@$(MAKE) --no-print-directory build-fuzz/build.ninja
+	@./bootstrap demo check
+	@$(MAKE) -s --no-print-directory build-fuzz/build.ninja
 	@ninja -C build-fuzz
 	@tests/tools/fuzz build-fuzz $(FUZZ_SECONDS) $(TARGET)
 
@@ -58,10 +57,11 @@ bench: all
 
 soak:
 	@./bootstrap demo check
-	@$(MAKE) --no-print-directory programs
-	@tests/tools/check --soak
+	@$(MAKE) -s --no-print-directory build/build.ninja
+	@tests/tools/check soak
 
 install: build/build.ninja
+	@meson configure build --prefix=$(PREFIX)
 	@ninja -C build
 	@meson install -C build --no-rebuild
 
