@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: ISC
+#
+# The lab's processes: each is started in a node, writes a log, and its id is kept in the lab's state
+# directory. Only a process whose id is kept there, and which still lives in that node, is ever signalled.
+# shellcheck shell=bash
+
+# start NODE NAME COMMAND...: in a session of its own, so that Ctrl-C at the terminal reaches only the lab.
+start() {
+	local node=$1 name=$2; shift 2
+	setsid ip netns exec "$(ns "$node")" "$@" </dev/null >>"$STATE/$node/$name.log" 2>&1 &
+	echo $! >"$STATE/$node/$name.pid"
+}
+
+# The namespace tells our process from a stranger's that got its id later.
+alive() {
+	local pid
+	pid=$(cat "$STATE/$1/$2.pid" 2>/dev/null) || return 1
+	[[ /proc/$pid/ns/net -ef /run/netns/$(ns "$1") ]]
+}
+
+gone() { ! alive "$1" "$2"; }
+
+# signal NODE NAME SIGNAL: nothing when the process has ended by itself.
+signal() {
+	if alive "$1" "$2"; then kill -s "$3" "$(cat "$STATE/$1/$2.pid")" 2>/dev/null || true; fi
+}
+
+# stop NODE NAME [SIGNAL]: waits until it is gone.
+stop() {
+	signal "$1" "$2" "${3:-TERM}"
+	wait_for 5 gone "$1" "$2" || { signal "$1" "$2" KILL; wait_for 5 gone "$1" "$2" || true; }
+	rm -f "$STATE/$1/$2.pid"
+}
+
+# wait_for SECONDS COMMAND...: until the command succeeds, tried ten times a second.
+wait_for() {
+	local end=$((${EPOCHREALTIME/[.,]/} + $1 * 1000000)); shift
+	until "$@" >/dev/null 2>&1; do
+		((${EPOCHREALTIME/[.,]/} < end)) || return 1
+		sleep 0.1
+	done
+}
+
+# visit NODE COMMAND...: runs a command to its end; its id is kept too, for an end of the lab before its own.
+visit() {
+	local node=$1; shift
+	(
+		echo "$node" >"$STATE/visitors/$BASHPID"
+		exec ip netns exec "$(ns "$node")" "$@"
+	)
+}
+
+visitors_down() {
+	local file pid
+	for file in "$STATE"/visitors/*; do
+		pid=${file##*/}
+		[[ /proc/$pid/ns/net -ef /run/netns/$(ns "$(cat "$file" 2>/dev/null)") ]] || continue
+		kill -KILL "$pid" 2>/dev/null || true
+	done
+}
+
+program() {
+	local path=$BUILD/$1
+	[[ -x $path ]] || die "$path is not there: run make first, or name the build directory in HEADGATE_BUILD"
+	echo "$path"
+}
+
+start_bird() { start "$1" bird bird -f -c "$LAB_DIR/nodes/$1.bird.conf" -s "$STATE/$1/bird.ctl"; }
+
+# start_hub NODE [FILE]
+start_hub() {
+	start "$1" headgated "$BUILD/headgated" -c "${2:-$LAB_DIR/nodes/$1.headgate.conf}" -s "$STATE/$1/control"
+}
+
+start_enforcer() {
+	start r2 headgate-enforce "$BUILD/headgate-enforce" -c "$LAB_DIR/nodes/r2.headgate.conf" \
+		-s "$STATE/r2/control" --pin-dir "$STATE/r2/bpf/headgate"
+}
+
+# exabgp keeps its defaults but for what a lab needs: to stay root, and no command pipes.
+start_exabgp() {
+	start controller exabgp env exabgp.daemon.user=root exabgp.api.cli=false exabgp.log.level=INFO \
+		exabgp "$1"
+}
+
+start_listener() { start "$1" listen "$PYTHON" "$LAB_DIR/lib/listen.py" "$1" 22 23; }
+
+# hg NODE VERB...: headgate at that node's hub.
+hg() { local node=$1; shift; "$BUILD/headgate" -s "$STATE/$node/control" "$@"; }
+
+daemons_up() {
+	local node
+	for node in $NODES; do
+		[[ $node = controller ]] || start_bird "$node"
+	done
+	for node in ce8 ce9 ce10; do start_listener "$node"; done
+	start_hub p5
+	start_hub r2
+}
+
+# XDP and its pins outlive processes and even namespaces, so the node's BPF file system is the lab's own.
+bpffs_up() { mkdir "$STATE/r2/bpf"; mount -t bpf bpf "$STATE/r2/bpf"; }
+
+bpffs_down() {
+	mountpoint -q "$STATE/r2/bpf" || return 0
+	rm -rf "$STATE/r2/bpf/headgate"
+	umount "$STATE/r2/bpf"
+}
+
+daemons_down() {
+	local file node name
+	for file in "$STATE"/*/*.pid; do
+		[[ -e $file ]] || continue
+		node=${file%/*} name=${file##*/}
+		signal "${node##*/}" "${name%.pid}" TERM
+	done
+	for file in "$STATE"/*/*.pid; do
+		[[ -e $file ]] || continue
+		node=${file%/*} name=${file##*/}
+		stop "${node##*/}" "${name%.pid}" KILL
+	done
+}
+
+# log_tails: the last lines of every log, for a start that failed.
+log_tails() {
+	local file
+	for file in "$STATE"/*/*.log; do
+		[[ -s $file ]] || continue
+		say "  ${file#"$STATE"/}:"
+		tail -n 4 "$file" | indent
+	done
+}
