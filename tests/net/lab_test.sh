@@ -3,16 +3,11 @@
 #
 # The lab's own test (TAP): its demo's core holds; with headgate-enforce left out it fails at the block, so the
 # claims are observations; two labs stand side by side; nothing is left behind, also after an interrupt.
-#
-# usage: HEADGATE_BUILD=DIRECTORY tests/net/lab_test.sh
-
+. "$HEADGATE_SRC/tests/tap.sh"
 set -u
 
-top=$(cd "$(dirname "$0")/../.." && pwd)
-lab=$top/lab/lab
-export HEADGATE_BUILD=${HEADGATE_BUILD:-$top/build}
+lab=$HEADGATE_SRC/lab/lab
 work=$(mktemp -d)
-number=0 failures=0
 
 end() {
 	local name
@@ -21,19 +16,6 @@ end() {
 }
 trap end EXIT
 trap 'exit 130' INT TERM
-
-# test_that TEXT COMMAND...
-test_that() {
-	local text=$1; shift
-	number=$((number + 1))
-	if "$@" >"$work/out" 2>&1; then
-		echo "ok $number - $text"
-	else
-		failures=$((failures + 1))
-		echo "not ok $number - $text"
-		sed 's/^/# /' "$work/out"
-	fi
-}
 
 # nothing_left NAME: no namespace, state, process or mount of that lab.
 nothing_left() {
@@ -73,7 +55,7 @@ down_leaves_nothing() { "$lab" -n ltb down && nothing_left ltb; }
 # Ctrl-C in the middle of the demo: the signal goes to the lab's own process group, as a terminal does it.
 # A background job of this shell would ignore it; Python resets that.
 interrupted() {
-	/usr/bin/python3 - "$lab" "$work/interrupted" <<'EOT'
+	/usr/bin/python3 - "$lab" "$work/interrupted" <<'EOT' || return 1
 import os, signal, subprocess, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)
 with open(sys.argv[2], "w") as out:
@@ -85,16 +67,16 @@ with open(sys.argv[2], "w") as out:
     os.killpg(lab.pid, signal.SIGINT)
     sys.exit(0 if lab.wait(30) == 130 else 1)
 EOT
-	[[ $? = 0 ]] && nothing_left ltint
+	nothing_left ltint
 }
 
-echo 1..8
-test_that "the demo's core holds" core_holds
-test_that "the demo leaves nothing behind" nothing_left ltcore
-test_that "with headgate-enforce left out the core fails at the block" fails_at_the_block
-test_that "a demo that failed leaves nothing behind" nothing_left ltout
-test_that "two labs stand side by side, one goes without the other" side_by_side
-test_that "a second lab of the same name is refused and the first stays" second_of_a_name_is_refused
-test_that "lab down leaves nothing behind" down_leaves_nothing
-test_that "Ctrl-C in the demo leaves nothing behind" interrupted
-[[ $failures = 0 ]]
+plan 8
+check "the demo's core holds" core_holds
+check "the demo leaves nothing behind" nothing_left ltcore
+check "with headgate-enforce left out the core fails at the block" fails_at_the_block
+check "a demo that failed leaves nothing behind" nothing_left ltout
+check "two labs stand side by side, one goes without the other" side_by_side
+check "a second lab of the same name is refused and the first stays" second_of_a_name_is_refused
+check "lab down leaves nothing behind" down_leaves_nothing
+check "Ctrl-C in the demo leaves nothing behind" interrupted
+tap_status
