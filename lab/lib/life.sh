@@ -18,6 +18,7 @@ check_machine() {
 claim_name() {
 	mkdir -p "${STATE%/*}"
 	mkdir "$STATE" 2>/dev/null || die "lab $LAB_NAME is there already (lab -n $LAB_NAME down takes it away)"
+	take_away_on_exit
 	local node
 	for node in $NODES visitors; do mkdir "$STATE/$node"; done
 }
@@ -42,7 +43,6 @@ take_away_on_exit() {
 make_lab() {
 	check_machine
 	claim_name
-	take_away_on_exit
 	topology_up
 	bpffs_up
 	daemons_up

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: ISC
 """view.py summary|flowspec 4|6: headgate's JSON lines (stdin) in the shape of the write-up's router.
 
-summary takes "headgate show neighbors -j", flowspec "headgate show rules -j". What the answer does not
-have is printed as "-"; a rule has no next hop, which that router shows as the zero address. A neighbor that
-the write-up's table does not have is marked with a star."""
+summary takes "headgate show neighbors -j", flowspec "headgate show rules -j". A rule without a next hop is
+shown with the zero address, as that router does it; columns of that router which headgate has no value for
+(TblVer, Weight) are left out. A neighbor that the write-up's table does not have is marked with a star."""
 
 import ipaddress
 import json
@@ -41,7 +41,7 @@ def summary_row(line):
     name = line.get("description") or ""
     mark = "" if name in WRITE_UP else "*"
     cells = [line["neighbor"], "4", line["remote-as"], line["messages-received"], line["messages-sent"],
-             line.get("in-queue", "-"), line["out-queue"], duration(line["up-seconds"]) if up else "never",
+             line["in-queue"], line["out-queue"], duration(line["up-seconds"]) if up else "never",
              line["received"] if up else line["state"].capitalize()]
     return "{:<30}{} {:>10} {:>7} {:>7} {:>4} {:>4} {:>8} {:<12} ".format(*cells) + f"{mark}{name}"
 
@@ -74,19 +74,25 @@ def components(rule, version):
             yield f"{name}:{value}"
 
 
+def internal(line):
+    """Learnt from a neighbor in our own AS; such a path of the lab has crossed no other."""
+    try:
+        ipaddress.ip_address(line["from"])
+    except ValueError:
+        return False
+    return not line["as-path"]
+
+
 def flowspec(lines, version):
     print(" Network          Next Hop            Metric LocPrf Path")
     for line in lines:
         if not line["family"].startswith(f"ipv{version}"):
             continue
-        status = ("*" if line["valid"] else " ") + (">" if line["best"] else " ")
-        status += "i" if line.get("local-preference") is not None else " "
-        path = " ".join(str(number) for number in line.get("as-path") or [])
+        status = ("*" if line["valid"] else " ") + (">" if line["best"] else " ") + ("i" if internal(line) else " ")
+        next_hop = line["next-hop"] or ("::" if version == 6 else "0.0.0.0")
+        path = f"{line['as-path']} {line['origin']}".strip()
         print(f" {status}{','.join(components(line['rule'], version))}")
-        next_hop = line.get("next-hop") or ("::" if version == 6 else "0.0.0.0")
-        preference = line.get("local-preference")
-        print(f"{'':18}{next_hop:<20}{'':6} {preference if preference is not None else '':>6}"
-              f" {path + ' ' if path else ''}i")
+        print(f"{'':18}{next_hop:<20}{line.get('med', ''):>6} {line['local-preference']:>6} {path}")
 
 
 def main():
