@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: ISC */
+/* feed.c - what subscribers are told: a snapshot, then changes.
+ *
+ * Invariants
+ * 1. `begin` and `commit` bracket what changed in one turn of the loop, so that a reload is one
+ * change.
+ * 2. A snapshot is never inside a bracket: whoever gets one sees all that led to it, once.
+ * 3. A sequence number names a bracket and rises by one.
+ */
+#include "ctl/hub.h"
+
+#include <stdlib.h>
+
+struct feed {
+	struct hub *hub;
+	uv_prepare_t turn; /* runs before the loop waits: closes the bracket */
+	bool open;
+	json_int_t seq;
+};
+
+static void tell_one(struct ctl_conn *c, void *line)
+{
+	conn_say(c, json_incref(line));
+}
+
+static void tell(struct feed *f, enum conn_topic t, json_t *line)
+{
+	if (line != NULL)
+		server_each(f->hub->server, t, tell_one, line);
+	json_decref(line);
+}
+
+static void tell_all(struct feed *f, json_t *line)
+{
+	json_incref(line);
+	tell(f, CONN_TOPIC_RULES, line);
+	tell(f, CONN_TOPIC_MONITOR, line);
+}
+
+static json_t *begin(json_int_t seq, bool snapshot)
+{
+	return json_pack("{s:s, s:I, s:b}", "event", "begin", "seq", seq, "snapshot", snapshot);
+}
+
+static json_t *commit(json_int_t seq)
+{
+	return json_pack("{s:s, s:I}", "event", "commit", "seq", seq);
+}
+
+static void close_bracket(struct feed *f)
+{
+	if (!f->open)
+		return;
+	f->open = false;
+	(void)uv_prepare_stop(&f->turn);
+	tell_all(f, commit(f->seq));
+	server_flush(f->hub->server);
+}
+
+static void turn_ends(uv_prepare_t *p)
+{
+	close_bracket(p->data);
+}
+
+static void open_bracket(struct feed *f)
+{
+	if (f->open)
+		return;
+	f->open = true;
+	(void)uv_prepare_start(&f->turn, turn_ends);
+	tell_all(f, begin(++f->seq, false));
+}
+
+/* ---- Rules to enforce --------------------------------------------------------------------- */
+
+static json_t *add_event(json_int_t seq, const struct bgp_nlri *n, const struct rib_path *p)
+{
+	char hop_text[ADDR_TEXT_MAX];
+	const struct bgp_attrs *a = p->attrs;
+	json_t *j =
+		json_pack("{s:s, s:I, s:s, s:s, s:o, s:o, s:o, s:s}", "event", "rule", "seq", seq,
+			  "op", "add", "family", bgp_families[n->family].token, "nlri",
+			  show_nlri_hex(n), "ext", show_hex(a->ext.at, a->ext.len), "ext6",
+			  show_hex(a->ext6.at, a->ext6.len), "origin", rib_origin_name(p->origin));
+	struct addr hop = { 0 };
+
+	if (a->next_hop_len == 4)
+		hop = addr_ipv4(a->next_hop);
+	else if (a->next_hop_len >= 16)
+		hop = addr_ipv6(a->next_hop);
+	if (j != NULL && hop.family != ADDR_NONE)
+		(void)json_object_set_new(j, "next-hop", json_string(addr_print(&hop, hop_text)));
+	return j;
+}
+
+void feed_best(struct feed *f, const struct rib_entry *e, const struct rib_path *best)
+{
+	struct bgp_nlri n = rib_entry_nlri(e);
+
+	if (!bgp_families[n.family].flow || f->hub->stopping)
+		return;
+	if (best == NULL)
+		reports_drop(f->hub->reports, &n);
+	open_bracket(f);
+	if (best != NULL)
+		tell(f, CONN_TOPIC_RULES, add_event(f->seq, &n, best));
+	else
+		tell(f, CONN_TOPIC_RULES,
+		     json_pack("{s:s, s:I, s:s, s:s, s:o}", "event", "rule", "seq", f->seq, "op",
+			       "remove", "family", bgp_families[n.family].token, "nlri",
+			       show_nlri_hex(&n)));
+}
+
+/* ---- What people follow ------------------------------------------------------------------- */
+
+static json_t *path_event(struct feed *f, const struct rib_path *p, const char *op)
+{
+	bool flow = bgp_families[rib_entry_nlri(p->entry).family].flow;
+	json_t *j = flow ? show_rule(f->hub, p) : show_route(f->hub, p);
+
+	if (j != NULL)
+		(void)json_object_update_new(j, json_pack("{s:s, s:I, s:s}", "event",
+							  flow ? "rule" : "route", "seq", f->seq,
+							  "op", op));
+	return j;
+}
+
+void feed_path(struct feed *f, const struct rib_path *p, bool gone)
+{
+	if (f->hub->stopping || !server_has(f->hub->server, CONN_TOPIC_MONITOR))
+		return;
+	open_bracket(f);
+	tell(f, CONN_TOPIC_MONITOR, path_event(f, p, gone ? "remove" : "add"));
+}
+
+static json_t *neighbor_event(struct feed *f, const struct hub_neighbor *n, const char *text)
+{
+	json_t *j = show_neighbor(f->hub, n);
+
+	if (j != NULL)
+		(void)json_object_update_new(j, json_pack("{s:s, s:I, s:s}", "event", "neighbor",
+							  "seq", f->seq, "text", text));
+	return j;
+}
+
+void feed_neighbor(struct feed *f, const struct hub_neighbor *n, const char *text)
+{
+	if (f->hub->stopping || n->bgp == NULL || !server_has(f->hub->server, CONN_TOPIC_MONITOR))
+		return;
+	open_bracket(f);
+	tell(f, CONN_TOPIC_MONITOR, neighbor_event(f, n, text));
+}
+
+static json_t *settled(const struct feed *f)
+{
+	return json_pack("{s:s, s:s}", "event", "settled", "epoch", f->hub->epoch);
+}
+
+void feed_settled(struct feed *f)
+{
+	close_bracket(f);
+	tell_all(f, settled(f));
+	server_flush(f->hub->server);
+}
+
+/* ---- Snapshots ---------------------------------------------------------------------------- */
+
+struct snapshot {
+	struct feed *feed;
+	struct ctl_conn *conn;
+};
+
+static bool snapshot_best(void *ctx, const struct rib_entry *e)
+{
+	struct snapshot *s = ctx;
+	const struct rib_path *best = rib_entry_best(e);
+	struct bgp_nlri n = rib_entry_nlri(e);
+
+	if (best != NULL)
+		conn_say(s->conn, add_event(s->feed->seq, &n, best));
+	return true;
+}
+
+static bool snapshot_paths(void *ctx, const struct rib_entry *e)
+{
+	struct snapshot *s = ctx;
+
+	for (const struct rib_path *p = rib_entry_paths(e); p != NULL; p = p->next)
+		conn_say(s->conn, path_event(s->feed, p, "add"));
+	return true;
+}
+
+void feed_snapshot(struct feed *f, struct ctl_conn *c)
+{
+	bool rules = conn_topic(c) == CONN_TOPIC_RULES;
+	struct snapshot s = { f, c };
+
+	close_bracket(f);
+	conn_say(c, json_pack("{s:s, s:s, s:b}", "event", "hello", "epoch", f->hub->epoch,
+			      "settled", f->hub->settled));
+	conn_say(c, begin(f->seq, true));
+	for (const struct hub_neighbor *n = f->hub->neighbors; !rules && n != NULL; n = n->next)
+		conn_say(c, neighbor_event(f, n, "snapshot"));
+	for (unsigned family = 0; family < BGP_FAMILIES; family++)
+		if (!rules || bgp_families[family].flow)
+			rib_each(f->hub->rib, (enum bgp_family)family,
+				 rules ? snapshot_best : snapshot_paths, &s);
+	conn_say(c, commit(f->seq));
+	if (f->hub->settled)
+		conn_say(c, settled(f));
+	server_flush(f->hub->server);
+}
+
+/* ---- Life --------------------------------------------------------------------------------- */
+
+struct feed *feed_new(struct hub *h)
+{
+	struct feed *f = calloc(1, sizeof(*f));
+
+	if (f == NULL)
+		return NULL;
+	f->hub = h;
+	f->turn.data = f;
+	(void)uv_prepare_init(h->loop, &f->turn);
+	return f;
+}
+
+void feed_stop(struct feed *f)
+{
+	uv_close((uv_handle_t *)&f->turn, NULL);
+}
+
+void feed_free(struct feed *f)
+{
+	free(f);
+}

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: ISC */
+/* hub.h - the hub's inside, for the files of ctl alone. */
+#ifndef CTL_HUB_H
+#define CTL_HUB_H
+
+#include <jansson.h>
+#include <uv.h>
+
+#include "base/map.h"
+#include "bgp/bgp.h"
+#include "conf/conf.h"
+#include "ctl/ctl.h"
+#include "rib/rib.h"
+
+struct ctl_conn;
+struct feed;
+struct reports;
+struct server;
+
+struct hub_neighbor {
+	struct hub_neighbor *next; /* in the order of the file */
+	struct addr remote, local;
+	struct bgp_peer *bgp;
+	struct rib_peer *rib;
+};
+
+struct hub {
+	uv_loop_t *loop;
+	const struct hub_options *options;
+	struct conf *conf; /* the running one */
+	struct bgp_attr_table *attrs;
+	struct rib *rib;
+	struct bgp_speaker *speaker;
+	struct hub_neighbor *neighbors;
+	struct rib_origin *file; /* rules of the file */
+	bool file_withdrawn; /* `withdraw all` took rules of the file: the next reload brings them
+				back */
+	struct server *server;
+	struct feed *feed;
+	struct reports *reports;
+	uv_timer_t deferral;
+	bool settled, stopping;
+	char epoch[17];
+};
+
+/* ---- hub.c --------------------------------------------------------------------------------- */
+
+struct hub_neighbor *hub_neighbor_of(const struct hub *h, const struct bgp_peer *p);
+
+/* ---- server.c ------------------------------------------------------------------------------ */
+
+struct server *server_new(struct hub *h, const char *path, const char *group, struct err *e);
+/* Closes the socket and every connection; freed when the loop has seen them off. */
+void server_stop(struct server *s);
+void server_free(struct server *s);
+
+/* Says one line; the reference is taken over.  A connection that is going away swallows it. */
+void conn_say(struct ctl_conn *c, json_t *line);
+/* The closing line of an answer. */
+void conn_ok(struct ctl_conn *c);
+/* e may have a place (line > 0) in the command. Returns nothing to go on with. */
+void conn_fail(struct ctl_conn *c, const struct err *e);
+/* Who is on the other end: "user:root". */
+const char *conn_principal(const struct ctl_conn *c);
+
+enum conn_topic {
+	CONN_TOPIC_NONE,
+	CONN_TOPIC_RULES,   /* subscribe rules */
+	CONN_TOPIC_MONITOR, /* monitor */
+	CONN_TOPICS
+};
+
+void conn_topic_set(struct ctl_conn *c, enum conn_topic t);
+enum conn_topic conn_topic(const struct ctl_conn *c);
+bool server_has(const struct server *s, enum conn_topic t);
+/* Hands to the loop what was said to subscribers. */
+void server_flush(struct server *s);
+/* Calls visit for every connection of a topic that keeps up; one that does not gets a snapshot
+ * (feed_snapshot) once it has read what is on its way. */
+void server_each(struct server *s, enum conn_topic t, void (*visit)(struct ctl_conn *c, void *ctx),
+		 void *ctx);
+
+/* ---- verbs.c ------------------------------------------------------------------------------- */
+
+/* Carries out one command and answers it. */
+void verbs_run(struct hub *h, struct ctl_conn *c, const char *line, size_t len);
+
+/* ---- show.c -------------------------------------------------------------------------------- */
+
+json_t *show_neighbor(const struct hub *h, const struct hub_neighbor *n);
+json_t *show_rule(const struct hub *h, const struct rib_path *p);
+json_t *show_route(const struct hub *h, const struct rib_path *p);
+/* Hex of the NLRI with its length octets, as the feed and show rules have it. */
+json_t *show_nlri_hex(const struct bgp_nlri *n);
+json_t *show_hex(const void *octets, size_t len);
+
+/* ---- feed.c -------------------------------------------------------------------------------- */
+
+struct feed *feed_new(struct hub *h);
+void feed_stop(struct feed *f);
+void feed_free(struct feed *f);
+/* Everything as it is now, to one connection, by its topic. */
+void feed_snapshot(struct feed *f, struct ctl_conn *c);
+void feed_best(struct feed *f, const struct rib_entry *e, const struct rib_path *best);
+void feed_path(struct feed *f, const struct rib_path *p, bool gone);
+void feed_neighbor(struct feed *f, const struct hub_neighbor *n, const char *text);
+void feed_settled(struct feed *f);
+
+/* ---- reports.c ----------------------------------------------------------------------------- */
+
+struct reports *reports_new(void);
+void reports_free(struct reports *r);
+/* Takes the JSON of one `report` command. */
+bool reports_take(struct reports *r, const struct ctl_conn *from, json_t *report, struct err *e);
+/* The connection is gone: what it said is forgotten. */
+void reports_forget(struct reports *r, const struct ctl_conn *from);
+/* The rule is gone: so is what was said of it. */
+void reports_drop(struct reports *r, const struct bgp_nlri *n);
+/* A list of what enforcers said of this rule; empty when none did. */
+json_t *reports_of(const struct reports *r, const struct bgp_nlri *n);
+
+#endif

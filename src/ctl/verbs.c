@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: ISC */
+/* verbs.c - the verb table: what may be said on the control socket, and what it does.
+ *
+ * A verb reads its words from the lexer, acts, and answers exactly once: conn_ok or conn_fail,
+ * after whatever lines it has to say.  A command that is wrong anywhere does nothing.
+ */
+#include "ctl/hub.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/lex.h"
+#include "base/log.h"
+#include "flow/flow.h"
+
+/* What a command is carried out with. */
+struct command {
+	struct hub *hub;
+	struct ctl_conn *conn;
+	struct lex lex;   /* behind the verb's words */
+	const char *rest; /* the same as text, to the end of the line */
+	size_t rest_len;
+	struct hub_neighbor *only; /* `neighbor A announce ...`: for this one alone */
+};
+
+static bool at_end(struct command *c, struct err *e)
+{
+	return lex_at_end(&c->lex) || lex_fail(&c->lex, e, "left over:");
+}
+
+/* ---- show --------------------------------------------------------------------------------- */
+
+static bool show_neighbors(struct command *c, struct err *e)
+{
+	if (!at_end(c, e))
+		return false;
+	for (const struct hub_neighbor *n = c->hub->neighbors; n != NULL; n = n->next)
+		conn_say(c->conn, show_neighbor(c->hub, n));
+	return true;
+}
+
+static bool say_paths(void *ctx, const struct rib_entry *e)
+{
+	struct command *c = ctx;
+	bool flow = bgp_families[rib_entry_nlri(e).family].flow;
+
+	for (const struct rib_path *p = rib_entry_paths(e); p != NULL; p = p->next)
+		conn_say(c->conn, flow ? show_rule(c->hub, p) : show_route(c->hub, p));
+	return true;
+}
+
+static bool show_rules(struct command *c, struct err *e)
+{
+	if (!at_end(c, e))
+		return false;
+	for (unsigned f = 0; f < BGP_FAMILIES; f++)
+		if (bgp_families[f].flow)
+			rib_each(c->hub->rib, (enum bgp_family)f, say_paths, c);
+	return true;
+}
+
+static bool show_routes(struct command *c, struct err *e)
+{
+	bool v4 = lex_is(&c->lex, "ipv4"), v6 = lex_is(&c->lex, "ipv6");
+
+	if (v4 || v6)
+		lex_next(&c->lex);
+	if (!at_end(c, e))
+		return false;
+	if (!v6)
+		rib_each(c->hub->rib, BGP_IPV4_UNICAST, say_paths, c);
+	if (!v4)
+		rib_each(c->hub->rib, BGP_IPV6_UNICAST, say_paths, c);
+	return true;
+}
+
+/* ---- announce and withdraw ---------------------------------------------------------------- */
+
+/* `flow route RULE`, to the end; ret is large and the caller's. */
+static bool read_rule(struct command *c, struct flow_rule *ret, struct err *e)
+{
+	const struct flow_text_options o = { .strict = true };
+
+	return lex_expect(&c->lex, "flow", e) && lex_expect(&c->lex, "route", e) &&
+	       flow_text_route(&c->lex, &o, ret, e) && at_end(c, e);
+}
+
+static struct bgp_nlri nlri_of(const struct flow_rule *r)
+{
+	return (struct bgp_nlri){ .family = bgp_family_of_flow(r->family, r->vpn),
+				  .octets = r->nlri,
+				  .len = r->nlri_len };
+}
+
+static struct rib_peer *only_of(const struct command *c)
+{
+	return c->only != NULL ? c->only->rib : NULL;
+}
+
+static bool announce(struct command *c, struct err *e)
+{
+	static struct flow_rule rule; /* one hub, one thread */
+	struct rib_origin *origin;
+	struct bgp_nlri nlri;
+	struct bgp_attrs *attrs;
+	enum rib_done done = RIB_REFUSED;
+
+	if (!read_rule(c, &rule, e))
+		return false;
+	nlri = nlri_of(&rule);
+	origin = rib_origin_local(c->hub->rib, conn_principal(c->conn));
+	attrs = rib_flow_attrs(c->hub->rib, &rule.then);
+	if (origin != NULL && attrs != NULL)
+		done = rib_announce(c->hub->rib, origin, only_of(c),
+				    rule.name[0] != '\0' ? rule.name : NULL, &nlri, attrs);
+	if (attrs != NULL)
+		bgp_attrs_unref(c->hub->attrs, attrs);
+	return done != RIB_REFUSED || err_at(e, 0, 0, "no room for another rule");
+}
+
+static bool withdraw_all(struct command *c, struct err *e)
+{
+	struct rib_origin *origin = NULL;
+	char name[RIB_ORIGIN_NAME_MAX];
+	size_t n;
+
+	if (lex_is(&c->lex, "origin")) {
+		lex_next(&c->lex);
+		if (lex_at_end(&c->lex) || !word_copy(&c->lex.word, name, sizeof(name)))
+			return lex_fail(&c->lex, e, "expected an origin, found");
+		lex_next(&c->lex);
+		if (!at_end(c, e))
+			return false;
+		origin = rib_origin_local(c->hub->rib, name);
+		if (origin == NULL)
+			return err_at(e, 0, 0, "no rule comes from %s", name);
+	}
+	if (!at_end(c, e))
+		return false;
+	n = rib_withdraw_all(c->hub->rib, origin);
+	if (origin == NULL || origin == c->hub->file)
+		c->hub->file_withdrawn = true;
+	log_info("hub: %s withdrew all rules%s%s: %zu", conn_principal(c->conn),
+		 origin != NULL ? " of " : "", origin != NULL ? rib_origin_name(origin) : "", n);
+	conn_say(c->conn, json_pack("{s:I}", "withdrawn", (json_int_t)n));
+	return true;
+}
+
+static bool withdraw(struct command *c, struct err *e)
+{
+	static struct flow_rule rule;
+	struct rib_origin *origin;
+	struct bgp_nlri nlri;
+
+	if (c->only == NULL && lex_is(&c->lex, "all")) {
+		lex_next(&c->lex);
+		return withdraw_all(c, e);
+	}
+	if (!read_rule(c, &rule, e))
+		return false;
+	nlri = nlri_of(&rule);
+	origin = rib_origin_local(c->hub->rib, conn_principal(c->conn));
+	if (origin == NULL || rib_withdraw(c->hub->rib, origin, only_of(c), &nlri) != RIB_DONE)
+		return err_at(e, 0, 0, "%s has announced no such rule%s", conn_principal(c->conn),
+			      c->only != NULL ? " for that neighbor" : "");
+	return true;
+}
+
+/* ---- neighbor ----------------------------------------------------------------------------- */
+
+static bool neighbor_shutdown(struct command *c, struct err *e)
+{
+	if (!at_end(c, e))
+		return false;
+	bgp_speaker_shutdown(c->hub->speaker, c->only->bgp);
+	return true;
+}
+
+static bool neighbor_enable(struct command *c, struct err *e)
+{
+	if (!at_end(c, e))
+		return false;
+	bgp_speaker_enable(c->hub->speaker, c->only->bgp);
+	return true;
+}
+
+static const struct {
+	const char *word;
+	bool (*run)(struct command *c, struct err *e);
+} neighbor_verbs[] = {
+	{ "shutdown", neighbor_shutdown },
+	{ "enable", neighbor_enable },
+	{ "announce", announce },
+	{ "withdraw", withdraw },
+};
+
+static struct hub_neighbor *find_neighbor(const struct hub *h, const struct word *w)
+{
+	struct hub_neighbor *n = h->neighbors;
+	struct addr a;
+
+	if (!addr_parse(w->text, w->len, &a))
+		return NULL;
+	while (n != NULL && !addr_equal(&n->remote, &a))
+		n = n->next;
+	return n;
+}
+
+static bool neighbor(struct command *c, struct err *e)
+{
+	c->only = find_neighbor(c->hub, &c->lex.word);
+	if (c->only == NULL)
+		return lex_fail(&c->lex, e, "no such neighbor:");
+	lex_next(&c->lex);
+	for (size_t i = 0; i < sizeof(neighbor_verbs) / sizeof(neighbor_verbs[0]); i++) {
+		if (!lex_is(&c->lex, neighbor_verbs[i].word))
+			continue;
+		lex_next(&c->lex);
+		return neighbor_verbs[i].run(c, e);
+	}
+	return lex_fail(&c->lex, e, "expected shutdown, enable, announce or withdraw, found");
+}
+
+/* ---- The rest ----------------------------------------------------------------------------- */
+
+static bool reload(struct command *c, struct err *e)
+{
+	return at_end(c, e) && hub_reload(c->hub, e);
+}
+
+static bool subscribe(struct command *c, struct err *e, enum conn_topic t)
+{
+	if (!at_end(c, e))
+		return false;
+	conn_ok(c->conn);
+	conn_topic_set(c->conn, t);
+	feed_snapshot(c->hub->feed, c->conn);
+	return true;
+}
+
+static bool subscribe_rules(struct command *c, struct err *e)
+{
+	return subscribe(c, e, CONN_TOPIC_RULES);
+}
+
+static bool monitor(struct command *c, struct err *e)
+{
+	return subscribe(c, e, CONN_TOPIC_MONITOR);
+}
+
+static bool report(struct command *c, struct err *e)
+{
+	json_error_t why;
+	json_t *j = json_loadb(c->rest, c->rest_len, 0, &why);
+	bool fine;
+
+	if (j == NULL)
+		return err_at(e, 0, 0, "report: %s", why.text);
+	fine = reports_take(c->hub->reports, c->conn, j, e);
+	json_decref(j);
+	return fine;
+}
+
+/* clang-format off */
+static const struct verb {
+	const char *first, *second; /* second NULL: the first word alone */
+	bool (*run)(struct command *c, struct err *e);
+	bool answers;               /* says ok itself */
+} verbs[] = {
+	{ "show",      "neighbors", show_neighbors,  false },
+	{ "show",      "rules",     show_rules,      false },
+	{ "show",      "routes",    show_routes,     false },
+	{ "announce",  NULL,        announce,        false },
+	{ "withdraw",  NULL,        withdraw,        false },
+	{ "neighbor",  NULL,        neighbor,        false },
+	{ "reload",    NULL,        reload,          false },
+	{ "monitor",   NULL,        monitor,         true },
+	{ "subscribe", "rules",     subscribe_rules, true },
+	{ "report",    NULL,        report,          false },
+};
+/* clang-format on */
+
+/* The verb at hand; l then stands behind its words.  NULL with e filled. */
+static const struct verb *find_verb(struct lex *l, struct err *e)
+{
+	const struct lex first = *l;
+	bool begun = false;
+
+	for (size_t i = 0; i < sizeof(verbs) / sizeof(verbs[0]); i++) {
+		*l = first;
+		if (!lex_is(l, verbs[i].first))
+			continue;
+		begun = true;
+		lex_next(l);
+		if (verbs[i].second == NULL)
+			return &verbs[i];
+		if (lex_is(l, verbs[i].second)) {
+			lex_next(l);
+			return &verbs[i];
+		}
+	}
+	*l = first;
+	if (begun)
+		lex_next(l);
+	(void)lex_fail(l, e, "no such command:");
+	return NULL;
+}
+
+void verbs_run(struct hub *h, struct ctl_conn *conn, const char *line, size_t len)
+{
+	struct command c = { .hub = h, .conn = conn };
+	struct err e = { 0 };
+	const struct verb *v;
+
+	lex_init(&c.lex, line, len);
+	if (lex_at_end(&c.lex))
+		return;
+	v = find_verb(&c.lex, &e);
+	if (v == NULL) {
+		conn_fail(conn, &e);
+		return;
+	}
+	c.rest = c.lex.word.text;
+	c.rest_len = (size_t)(line + len - c.rest);
+	if (!v->run(&c, &e))
+		conn_fail(conn, &e);
+	else if (!v->answers)
+		conn_ok(conn);
+}
