@@ -26,8 +26,8 @@ struct word {
 struct lex {
 	const char *pos, *end;
 	unsigned line, col;
-	bool unterminated;  /* a quote that was never closed: word is what follows it */
-	struct word word; /* the word at hand; len 0 and not quoted at the end of input */
+	bool unterminated; /* a quote that was never closed: word is what follows it */
+	struct word word;  /* the word at hand; len 0 and not quoted at the end of input */
 };
 
 void lex_init(struct lex *l, const char *text, size_t len);
@@ -38,7 +38,8 @@ bool lex_at_end(const struct lex *l);
 
 /* Steps over the word text, or says what stands in its place: "expected ';', found 'then'". */
 bool lex_expect(struct lex *l, const char *text, struct err *e);
-/* Fills e at the word at hand: "TEXT 'word'" ("... at the end of the file" there); returns false. */
+/* Fills e at the word at hand: "TEXT 'word'" ("... at the end of the file" there); returns false.
+ */
 bool lex_fail(const struct lex *l, struct err *e, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* The word as a number of 0..max, decimal or (with hex) 0x...; false without filling an error. */

@@ -2,8 +2,8 @@
 /* bgp.h - the BGP speaker: messages, attributes, the state machine, sessions, sockets.
  *
  *   msg.c      frames, OPEN, NOTIFICATION, ROUTE-REFRESH     RFC 4271 4, RFC 5492, RFC 2918
- *   attr.c     the attribute table and interned attributes   RFC 4271 5, RFC 7606, RFC 4456, RFC 4360, RFC 5701
- *   update.c   UPDATE both ways, multiprotocol               RFC 4271 4.3, RFC 4760
+ *   attr.c     the attribute table and interned attributes   RFC 4271 5, RFC 7606, RFC 4456, RFC
+ * 4360, RFC 5701 update.c   UPDATE both ways, multiprotocol               RFC 4271 4.3, RFC 4760
  *   fsm.c      the state machine as a table                  RFC 4271 8
  *   peer.c     one neighbor: its connections, timers, queue; no socket and no clock inside
  *   speaker.c  sockets and timers on libuv
@@ -40,8 +40,8 @@ enum bgp_family {
 };
 
 struct bgp_family_type {
-	const char *name;   /* "ipv4 flow": in files and for people */
-	const char *token;  /* "ipv4-flow": in JSON and options */
+	const char *name;  /* "ipv4 flow": in files and for people */
+	const char *token; /* "ipv4-flow": in JSON and options */
 	uint16_t afi;
 	uint8_t safi;
 	bool flow;
@@ -90,17 +90,17 @@ struct bgp_attrs {
 	bool has_med, has_local_pref, has_originator_id, atomic_aggregate;
 	uint32_t med, local_pref;
 	uint8_t originator_id[4];
-	uint8_t next_hop_len;       /* 0, 4, 16 or 32: global and link-local address */
+	uint8_t next_hop_len; /* 0, 4, 16 or 32: global and link-local address */
 	uint8_t next_hop[32];
-	struct bgp_octets as_path;  /* segments with 4-octet AS numbers, RFC 6793 */
-	struct bgp_octets aggregator; /* 8 octets: AS (4), address; or none */
+	struct bgp_octets as_path;      /* segments with 4-octet AS numbers, RFC 6793 */
+	struct bgp_octets aggregator;   /* 8 octets: AS (4), address; or none */
 	struct bgp_octets cluster_list; /* 4 octets each */
 	struct bgp_octets communities;  /* 4 octets each */
-	struct bgp_octets ext;      /* extended communities, 8 octets each, in the order received */
-	struct bgp_octets ext6;     /* IPv6 address specific, 20 octets each */
-	struct bgp_octets large;    /* 12 octets each */
-	struct bgp_octets unknown;  /* optional transitive attributes we do not know, whole (flags,
-				     * type, length, value), partial bit set */
+	struct bgp_octets ext;     /* extended communities, 8 octets each, in the order received */
+	struct bgp_octets ext6;    /* IPv6 address specific, 20 octets each */
+	struct bgp_octets large;   /* 12 octets each */
+	struct bgp_octets unknown; /* optional transitive attributes we do not know, whole (flags,
+				    * type, length, value), partial bit set */
 };
 
 struct bgp_attr_table;
@@ -128,23 +128,23 @@ void bgp_as_path_prepend(const struct bgp_attrs *a, uint32_t as, struct wr *w);
 
 enum {
 	BGP_PORT = 179,
-	BGP_HOLD_TIME = 180,       /* ExaBGP's default, seconds */
-	BGP_MD5_MAX = 80,          /* RFC 2385's practical limit, TCP_MD5SIG_MAXKEYLEN */
+	BGP_HOLD_TIME = 180, /* ExaBGP's default, seconds */
+	BGP_MD5_MAX = 80,    /* RFC 2385's practical limit, TCP_MD5SIG_MAXKEYLEN */
 	BGP_DESCRIPTION_MAX = 128,
 	BGP_MESSAGE_MAX = 4096
 };
 
 struct bgp_peer_conf {
-	struct addr remote, local;  /* local ADDR_NONE: whatever the kernel chooses */
+	struct addr remote, local; /* local ADDR_NONE: whatever the kernel chooses */
 	uint32_t remote_as, local_as;
-	uint8_t router_id[4];       /* ours towards this neighbor */
-	uint16_t hold_time;         /* seconds; 0: no keepalives; else at least 3 */
-	uint16_t connect_port;      /* 0: the speaker's port */
-	uint16_t listen_port;       /* 0: only when passive; then the speaker's port */
-	bool passive;               /* never connects; listens on local */
-	bool asn4, route_refresh;   /* capabilities offered; both true by default */
-	uint32_t families;          /* 1 << enum bgp_family, offered */
-	char md5[BGP_MD5_MAX + 1];  /* "" : none */
+	uint8_t router_id[4];      /* ours towards this neighbor */
+	uint16_t hold_time;        /* seconds; 0: no keepalives; else at least 3 */
+	uint16_t connect_port;     /* 0: the speaker's port */
+	uint16_t listen_port;      /* 0: only when passive; then the speaker's port */
+	bool passive;              /* never connects; listens on local */
+	bool asn4, route_refresh;  /* capabilities offered; both true by default */
+	uint32_t families;         /* 1 << enum bgp_family, offered */
+	char md5[BGP_MD5_MAX + 1]; /* "" : none */
 	char description[BGP_DESCRIPTION_MAX];
 };
 
@@ -169,17 +169,17 @@ struct bgp_speaker;
 struct bgp_peer_info {
 	const struct bgp_peer_conf *conf; /* borrowed */
 	enum bgp_state state;
-	bool shut;                        /* by `neighbor A shutdown` */
-	uint8_t remote_id[4];             /* of the last OPEN */
-	uint32_t families;                /* negotiated, when established */
-	uint16_t hold_time;               /* negotiated */
-	bool asn4, route_refresh;         /* negotiated */
-	struct addr local;                /* the address in use */
-	msec since;                       /* when it came up, or went down last; 0: never */
+	bool shut;                /* by `neighbor A shutdown` */
+	uint8_t remote_id[4];     /* of the last OPEN */
+	uint32_t families;        /* negotiated, when established */
+	uint16_t hold_time;       /* negotiated */
+	bool asn4, route_refresh; /* negotiated */
+	struct addr local;        /* the address in use */
+	msec since;               /* when it came up, or went down last; 0: never */
 	uint64_t messages_in, messages_out, updates_in, updates_out, octets_in, octets_out;
-	uint64_t updates_malformed;       /* treated as withdraw, RFC 7606 */
-	size_t in_queue, out_queue;       /* octets not yet handled, not yet taken by the kernel */
-	const char *last_down;            /* why, e.g. "hold timer expired"; "" : never was up */
+	uint64_t updates_malformed; /* treated as withdraw, RFC 7606 */
+	size_t in_queue, out_queue; /* octets not yet handled, not yet taken by the kernel */
+	const char *last_down;      /* why, e.g. "hold timer expired"; "" : never was up */
 };
 
 /* What to send next to a neighbor. */
@@ -200,7 +200,8 @@ struct bgp_handler {
 	void (*up)(void *ctx, struct bgp_peer *p);
 	void (*down)(void *ctx, struct bgp_peer *p, const char *why); /* only after an up */
 	/* A route; attrs NULL: withdrawn.  Who keeps attrs takes a reference. */
-	void (*route)(void *ctx, struct bgp_peer *p, const struct bgp_nlri *n, struct bgp_attrs *attrs);
+	void (*route)(void *ctx, struct bgp_peer *p, const struct bgp_nlri *n,
+		      struct bgp_attrs *attrs);
 	void (*end_of_rib)(void *ctx, struct bgp_peer *p, enum bgp_family f);
 	void (*refresh)(void *ctx, struct bgp_peer *p, enum bgp_family f);
 	/* Takes the next route for this neighbor from its queue; false: nothing to send. */
@@ -212,19 +213,24 @@ struct bgp_handler {
 struct uv_loop_s;
 
 /* port: for neighbors that name none. The handler and its ctx outlive the speaker. */
-struct bgp_speaker *bgp_speaker_new(struct uv_loop_s *loop, uint16_t port, struct bgp_attr_table *attrs,
-				    const struct bgp_handler *handler, void *ctx);
+struct bgp_speaker *bgp_speaker_new(struct uv_loop_s *loop, uint16_t port,
+				    struct bgp_attr_table *attrs, const struct bgp_handler *handler,
+				    void *ctx);
 /* Sends Cease/administrative shutdown to all, and calls done when all sockets are closed (a
  * second or two at most); then bgp_speaker_free may be called. */
 void bgp_speaker_stop(struct bgp_speaker *s, void (*done)(void *ctx));
 void bgp_speaker_free(struct bgp_speaker *s);
-/* Listens there besides where passive neighbors want it. A taken port is an error in e, "address in use" said. */
-bool bgp_speaker_listen(struct bgp_speaker *s, const struct addr *local, uint16_t port, struct err *e);
+/* Listens there besides where passive neighbors want it. A taken port is an error in e, "address in
+ * use" said. */
+bool bgp_speaker_listen(struct bgp_speaker *s, const struct addr *local, uint16_t port,
+			struct err *e);
 
 /* Adds a neighbor and starts it. user is the handler's (bgp_peer_user). Never fails for want of a
- * listening port: that is an event line. NULL: (remote, local) is there already, or memory is out. */
+ * listening port: that is an event line. NULL: (remote, local) is there already, or memory is out.
+ */
 struct bgp_peer *bgp_speaker_add(struct bgp_speaker *s, const struct bgp_peer_conf *c, void *user);
-/* Ends the session with Cease (6, subcode: 3 peer de-configured) and forgets the neighbor; down is called. */
+/* Ends the session with Cease (6, subcode: 3 peer de-configured) and forgets the neighbor; down is
+ * called. */
 void bgp_speaker_remove(struct bgp_speaker *s, struct bgp_peer *p);
 /* New parameters: what needs a new session resets it (6/6 other configuration change). */
 void bgp_speaker_change(struct bgp_speaker *s, struct bgp_peer *p, const struct bgp_peer_conf *c);
@@ -240,7 +246,8 @@ void bgp_peer_info(const struct bgp_peer *p, struct bgp_peer_info *ret);
 /* The neighbor's address as text, for logs and as the origin of its routes. */
 const char *bgp_peer_name(const struct bgp_peer *p);
 
-/* ---- For people: print.c ------------------------------------------------------------------------ */
+/* ---- For people: print.c ------------------------------------------------------------------------
+ */
 
 /* A whole message, header included, as readable lines ("UPDATE, 69 octets" ...); false with offset
  * and reason for a malformed one.  AS numbers in paths are of 4 octets unless as2. */

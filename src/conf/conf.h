@@ -21,8 +21,8 @@
 
 enum {
 	CONF_NEIGHBORS_MAX = 4096,
-	CONF_RULES_MAX = 1000000,     /* of one file */
-	CONF_FILE_MAX = 512 << 20,    /* octets */
+	CONF_RULES_MAX = 1000000,  /* of one file */
+	CONF_FILE_MAX = 512 << 20, /* octets */
 	CONF_INTERFACES_MAX = 64
 };
 
@@ -30,12 +30,12 @@ enum {
 
 /* One rule of a neighbor's flow section, kept small: octets behind the struct. */
 struct conf_rule {
-	char *name;  /* owned; NULL: none */
+	char *name; /* owned; NULL: none */
 	unsigned line;
 	enum flow_family family;
 	bool vpn;
 	uint16_t nlri_len;
-	uint8_t *nlri; /* owned */
+	uint8_t *nlri;          /* owned */
 	struct flow_then *then; /* owned; NULL: no action (accept) */
 };
 
@@ -61,10 +61,10 @@ struct conf_enforce {
 };
 
 struct conf {
-	char *file;             /* as given */
+	char *file; /* as given */
 	bool has_cluster_id;
 	uint8_t cluster_id[4];
-	char socket[108];       /* control { socket PATH; group NAME; }; "" : not given */
+	char socket[108]; /* control { socket PATH; group NAME; }; "" : not given */
 	char group[64];
 	size_t neighbor_count;
 	struct conf_neighbor *neighbors; /* in the order of the file; (remote, local) is unique */
@@ -85,11 +85,12 @@ void conf_free(struct conf *c);
 void conf_print(const struct conf *c, void (*write)(void *ctx, const char *text), void *ctx);
 
 /* What conf_apply tells its caller to do, in this order: neighbors that are new, rules added or
- * changed (an announcement each, never a withdrawal first), rules removed, neighbors removed. A neighbor
- * whose session parameters changed is changed in place (which may reset its session). */
+ * changed (an announcement each, never a withdrawal first), rules removed, neighbors removed. A
+ * neighbor whose session parameters changed is changed in place (which may reset its session). */
 struct conf_steps {
 	void (*neighbor_add)(void *ctx, const struct conf_neighbor *n);
-	void (*neighbor_change)(void *ctx, const struct conf_neighbor *old, const struct conf_neighbor *n);
+	void (*neighbor_change)(void *ctx, const struct conf_neighbor *old,
+				const struct conf_neighbor *n);
 	void (*rule_announce)(void *ctx, const struct conf_neighbor *n, const struct conf_rule *r);
 	void (*rule_withdraw)(void *ctx, const struct conf_neighbor *n, const struct conf_rule *r);
 	void (*neighbor_remove)(void *ctx, const struct conf_neighbor *n);

@@ -56,8 +56,8 @@ enum ctl_got {
 	CTL_GOT_CLOSED   /* the hub went away, or e says what else */
 };
 
-/* The next line, without its end; borrowed until the next call.  timeout in ms, -1: for ever, 0: only
- * what is there already. */
+/* The next line, without its end; borrowed until the next call.  timeout in ms, -1: for ever, 0:
+ * only what is there already. */
 enum ctl_got ctl_client_line(struct ctl_client *c, int timeout, const char **ret_line,
 			     struct err *e);
 

@@ -28,12 +28,12 @@ enum flow_family {
 };
 
 enum {
-	FLOW_NLRI_MAX = 4095,         /* octets behind the length field, RFC 8955 4.1 */
-	FLOW_RD_OCTETS = 8,           /* route distinguisher, RFC 4364 4.2 */
-	FLOW_COMPONENTS = 13,         /* types 1 to 13 */
-	FLOW_EXT_MAX = 64,            /* communities of a kind that one typed rule may carry */
-	FLOW_NAME_MAX = 64,           /* a rule's name in a file, with its NUL */
-	FLOW_TEXT_MAX = 128 * 1024    /* room for any rule as text, with its NUL */
+	FLOW_NLRI_MAX = 4095,      /* octets behind the length field, RFC 8955 4.1 */
+	FLOW_RD_OCTETS = 8,        /* route distinguisher, RFC 4364 4.2 */
+	FLOW_COMPONENTS = 13,      /* types 1 to 13 */
+	FLOW_EXT_MAX = 64,         /* communities of a kind that one typed rule may carry */
+	FLOW_NAME_MAX = 64,        /* a rule's name in a file, with its NUL */
+	FLOW_TEXT_MAX = 128 * 1024 /* room for any rule as text, with its NUL */
 };
 
 /* ---- Components: comp.c ------------------------------------------------------------ */
@@ -64,8 +64,9 @@ enum flow_type {
 struct flow_comp_type {
 	const char *name[FLOW_FAMILIES]; /* the keyword; NULL: the family has no such component */
 	enum flow_kind kind;
-	uint8_t width;                   /* the most octets an operand may have */
-	uint32_t max[FLOW_FAMILIES];     /* longest prefix, largest value that has a meaning, known bits */
+	uint8_t width;               /* the most octets an operand may have */
+	uint32_t max[FLOW_FAMILIES]; /* longest prefix, largest value that has a meaning, known bits
+				      */
 };
 
 /* The row for a type on the wire; NULL if this family has none. */
@@ -85,14 +86,14 @@ enum {
 
 /* A component of a checked NLRI, as a view into it. */
 struct flow_comp {
-	uint8_t type;            /* enum flow_type */
-	struct rd body;          /* behind the type octet; offsets count from the NLRI's start */
+	uint8_t type;   /* enum flow_type */
+	struct rd body; /* behind the type octet; offsets count from the NLRI's start */
 };
 
 /* One {operator, operand} pair. */
 struct flow_op {
 	uint8_t op;
-	uint8_t width;  /* octets of the operand: 1, 2, 4 or 8 */
+	uint8_t width; /* octets of the operand: 1, 2, 4 or 8 */
 	uint64_t value;
 };
 
@@ -146,8 +147,8 @@ struct flow_then {
 
 enum flow_redirect {
 	FLOW_REDIRECT_NONE,
-	FLOW_REDIRECT_RT,   /* to the VRF that imports a route target, RFC 8955 7.4, RFC 8956 6.1 */
-	FLOW_REDIRECT_IP    /* to an address, draft-ietf-idr-flowspec-redirect-ip and draft-simpson */
+	FLOW_REDIRECT_RT, /* to the VRF that imports a route target, RFC 8955 7.4, RFC 8956 6.1 */
+	FLOW_REDIRECT_IP  /* to an address, draft-ietf-idr-flowspec-redirect-ip and draft-simpson */
 };
 
 /* What the communities of a rule mean to an enforcer.  Interfering actions (RFC 8955 7.7):
@@ -155,17 +156,19 @@ enum flow_redirect {
  * their octets count. */
 struct flow_actions {
 	bool has_rate_bytes, has_rate_packets;
-	float rate_bytes, rate_packets; /* a second; negative was read as 0; may be NaN or infinite */
+	float rate_bytes,
+		rate_packets; /* a second; negative was read as 0; may be NaN or infinite */
 	bool sample;
-	bool more;                      /* bit 47 (T) set: go on with later rules, RFC 8955 7.3 */
+	bool more; /* bit 47 (T) set: go on with later rules, RFC 8955 7.3 */
 	bool has_mark;
-	uint8_t mark;                   /* DSCP 0..63 */
+	uint8_t mark; /* DSCP 0..63 */
 	enum flow_redirect redirect;
-	bool copy;                      /* with FLOW_REDIRECT_IP: the packet also goes its old way */
-	struct addr redirect_to;        /* FLOW_REDIRECT_IP */
-	uint8_t route_target[20];       /* FLOW_REDIRECT_RT: the community, 8 or 20 octets */
+	bool copy;                /* with FLOW_REDIRECT_IP: the packet also goes its old way */
+	struct addr redirect_to;  /* FLOW_REDIRECT_IP */
+	uint8_t route_target[20]; /* FLOW_REDIRECT_RT: the community, 8 or 20 octets */
 	uint8_t route_target_len;
-	unsigned interface_sets, unknown; /* counts of communities of that kind and of no known kind */
+	unsigned interface_sets,
+		unknown; /* counts of communities of that kind and of no known kind */
 };
 
 /* ext holds n communities of 8 octets, ext6 n6 of 20; next_hop may be NULL. */
@@ -185,7 +188,7 @@ struct flow_rule {
 	char name[FLOW_NAME_MAX]; /* "" when it has none; never on the wire */
 	enum flow_family family;
 	bool vpn;
-	bool has_then;            /* a then block, or actions, were written */
+	bool has_then; /* a then block, or actions, were written */
 	uint16_t nlri_len;
 	uint8_t nlri[FLOW_NLRI_MAX];
 	struct flow_then then;
@@ -194,9 +197,9 @@ struct flow_rule {
 struct flow_nlri flow_rule_nlri(const struct flow_rule *r);
 
 struct flow_text_options {
-	enum flow_family family;  /* of a rule whose words do not tell; FLOW_IPV4 by default */
-	bool family_fixed;        /* words of another family are an error */
-	bool strict;              /* host bits in a prefix are an error, else masked with a warning */
+	enum flow_family family; /* of a rule whose words do not tell; FLOW_IPV4 by default */
+	bool family_fixed;       /* words of another family are an error */
+	bool strict; /* host bits in a prefix are an error, else masked with a warning */
 	/* Told of what is accepted but odd, each with its place; may be NULL. */
 	void (*warn)(void *ctx, const struct err *what);
 	void *ctx;
@@ -206,8 +209,8 @@ struct flow_text_options {
  * input's end.  Behind it l stands at the next word. */
 bool flow_text_route(struct lex *l, const struct flow_text_options *o, struct flow_rule *ret,
 		     struct err *e);
-/* Parses a whole RULE: `flow route [NAME] { ... }`, `route ...`, `{ ... }`, `match { ... } then { ... }`,
- * the one-line form; what is left over is an error. */
+/* Parses a whole RULE: `flow route [NAME] { ... }`, `route ...`, `{ ... }`, `match { ... } then {
+ * ... }`, the one-line form; what is left over is an error. */
 bool flow_text_rule(const char *text, size_t len, const struct flow_text_options *o,
 		    struct flow_rule *ret, struct err *e);
 /* Canonical, on one line; parses again to the same octets:
@@ -226,8 +229,8 @@ struct flow_span {
 
 struct flow_normal_prefix {
 	bool present;
-	uint8_t len, offset;  /* bits offset..len-1 of the address are compared */
-	uint8_t octets[16];   /* the pattern in its place; all other bits zero */
+	uint8_t len, offset; /* bits offset..len-1 of the address are compared */
+	uint8_t octets[16];  /* the pattern in its place; all other bits zero */
 };
 
 enum {
@@ -241,11 +244,11 @@ struct flow_normal {
 	struct flow_normal_prefix destination, source;
 	struct {
 		bool present;
-		uint16_t first, count; /* in spans[] */
+		uint16_t first, count;  /* in spans[] */
 	} numeric[FLOW_COMPONENTS + 1]; /* by type; numeric types only */
 	bool has_tcp_flags, has_fragment;
-	uint64_t tcp_flags[64];         /* bit v: the 12 flag bits v of the header match */
-	uint16_t fragment;              /* bit v: DF 1, IsF 2, FF 4, LF 8 as value v match */
+	uint64_t tcp_flags[64]; /* bit v: the 12 flag bits v of the header match */
+	uint16_t fragment;      /* bit v: DF 1, IsF 2, FF 4, LF 8 as value v match */
 	uint16_t span_count;
 	struct flow_span spans[FLOW_SPANS_MAX];
 };

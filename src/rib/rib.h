@@ -2,8 +2,8 @@
 /* rib.h - the routes: who said what, which of them count, and who is to be told.
  *
  * One table over all families, keyed by the NLRI's octets.  Under a key hang its paths; a path is
- * (NLRI, origin, which neighbors it is for).  Of the paths that are valid the best by RFC 4271 9.1 is
- * the Loc-RIB's; export chooses, for each neighbor, among the paths that may be told to it.
+ * (NLRI, origin, which neighbors it is for).  Of the paths that are valid the best by RFC 4271 9.1
+ * is the Loc-RIB's; export chooses, for each neighbor, among the paths that may be told to it.
  *
  *   rib.c      keys, paths, decision (RFC 4271 9.1, RFC 4456 9), changes to the feed
  *   validate.c which learnt rules count (RFC 8955 6 to come; until then: validate off or nothing)
@@ -49,15 +49,15 @@ enum {
 struct rib_entry; /* one key */
 
 struct rib_path {
-	struct rib_path *next;         /* of the same key, best first */
+	struct rib_path *next; /* of the same key, best first */
 	struct rib_entry *entry;
 	struct rib_origin *origin;
-	struct rib_peer *only;         /* it is for this neighbor alone; NULL: for whom export allows */
+	struct rib_peer *only; /* it is for this neighbor alone; NULL: for whom export allows */
 	struct bgp_attrs *attrs;
-	char *name;                    /* of a rule in a file or typed; owned; NULL: none */
-	msec since;                    /* when it came, or changed last */
-	bool valid;                    /* counts: typed, or validated, or its neighbor says validate off */
-	uint64_t id;                   /* never used twice */
+	char *name;  /* of a rule in a file or typed; owned; NULL: none */
+	msec since;  /* when it came, or changed last */
+	bool valid;  /* counts: typed, or validated, or its neighbor says validate off */
+	uint64_t id; /* never used twice */
 };
 
 struct bgp_nlri rib_entry_nlri(const struct rib_entry *e);
@@ -92,18 +92,20 @@ void rib_conf_set(struct rib *r, const struct rib_conf *c);
 bool rib_watch_add(struct rib *r, const struct rib_watch *w);
 void rib_clock_set(struct rib *r, msec (*now)(void *ctx), void *ctx);
 
-/* Origins of ours are made on first use and live as long as the RIB. NULL: too many, or memory is out. */
+/* Origins of ours are made on first use and live as long as the RIB. NULL: too many, or memory is
+ * out. */
 struct rib_origin *rib_origin_local(struct rib *r, const char *name);
 
 enum rib_done {
-	RIB_DONE,      /* it is there now (or gone) */
-	RIB_SAME,      /* it was there, the same (or was not there) */
-	RIB_REFUSED    /* RIB_PATHS_MAX, or memory is out */
+	RIB_DONE,   /* it is there now (or gone) */
+	RIB_SAME,   /* it was there, the same (or was not there) */
+	RIB_REFUSED /* RIB_PATHS_MAX, or memory is out */
 };
 
-/* A path of ours: announces or replaces (NLRI, origin, only).  attrs: this call takes its own reference. */
-enum rib_done rib_announce(struct rib *r, struct rib_origin *o, struct rib_peer *only, const char *name,
-			   const struct bgp_nlri *n, struct bgp_attrs *attrs);
+/* A path of ours: announces or replaces (NLRI, origin, only).  attrs: this call takes its own
+ * reference. */
+enum rib_done rib_announce(struct rib *r, struct rib_origin *o, struct rib_peer *only,
+			   const char *name, const struct bgp_nlri *n, struct bgp_attrs *attrs);
 enum rib_done rib_withdraw(struct rib *r, struct rib_origin *o, struct rib_peer *only,
 			   const struct bgp_nlri *n);
 /* All paths of an origin (NULL: of every origin that is not a neighbor); returns how many went. */
@@ -126,10 +128,12 @@ extern const struct bgp_handler rib_bgp_handler;
 
 /* c and bgp are copied.  Paths of ours that are for this neighbor may be announced at once, before
  * its session is up. */
-struct rib_peer *rib_peer_new(struct rib *r, const struct rib_peer_conf *c, const struct bgp_peer_conf *bgp);
+struct rib_peer *rib_peer_new(struct rib *r, const struct rib_peer_conf *c,
+			      const struct bgp_peer_conf *bgp);
 /* The neighbor's bgp_peer and how to wake it; speaker NULL in tests that call next() themselves. */
 void rib_peer_attach(struct rib_peer *p, struct bgp_speaker *s, struct bgp_peer *bgp);
-void rib_peer_change(struct rib_peer *p, const struct rib_peer_conf *c, const struct bgp_peer_conf *bgp);
+void rib_peer_change(struct rib_peer *p, const struct rib_peer_conf *c,
+		     const struct bgp_peer_conf *bgp);
 /* What it sent and what is for it alone goes; the bgp_peer must be gone already. */
 void rib_peer_free(struct rib_peer *p);
 
@@ -140,9 +144,9 @@ struct rib_peer_counts {
 		size_t advertised; /* in its Adj-RIB-Out */
 		bool end_of_rib_in, end_of_rib_out;
 	} family[BGP_FAMILIES];
-	size_t queued;             /* entries to be looked at for it */
-	uint64_t refused;          /* RIB_PATHS_MAX */
-	uint64_t loops;            /* AS_PATH, ORIGINATOR_ID or CLUSTER_LIST showed us */
+	size_t queued;    /* entries to be looked at for it */
+	uint64_t refused; /* RIB_PATHS_MAX */
+	uint64_t loops;   /* AS_PATH, ORIGINATOR_ID or CLUSTER_LIST showed us */
 };
 
 void rib_peer_counts(const struct rib_peer *p, struct rib_peer_counts *ret);
