@@ -9,6 +9,12 @@
 # A command runs in this shell, so it may be a function of the script and may set variables.
 # tap_status at the end is the exit status: 1 when a case has failed.
 
+# A test that takes too long is ended by SIGTERM and half a second later by SIGKILL; with these its
+# trap on EXIT still cleans up.
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
 tap_cases=0
 tap_failed=0
 tap_out=$(mktemp)
