@@ -53,7 +53,8 @@ fuzz:
 	@tests/tools/fuzz build-fuzz $(FUZZ_SECONDS) $(TARGET)
 
 bench: all
-	@if [ -x bench/run ]; then exec bench/run; else echo "bench: there is no benchmark yet"; fi
+	@if [ -x bench/run ]; then exec bench/run; \
+	else echo "bench: there is no benchmark yet"; exit 1; fi
 
 soak:
 	@./bootstrap demo check
