@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: (ISC OR GPL-2.0-only) */
+/* xdp.bpf.c - the program on the interface: read the packet, find the rule, do what it says.
+ *
+ * It never changes; rules are data in maps (xdp_maps.h).  A packet that no rule matches, or that
+ * is none we can read, passes.
+ */
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "enforce/xdp_act.h"
+#include "enforce/xdp_lookup.h"
+#include "enforce/xdp_parse.h"
+
+char _license[] SEC("license") = "Dual BSD/GPL";
+
+SEC("xdp")
+int headgate(struct xdp_md *ctx)
+{
+	struct xdp_packet packet = { 0 };
+	struct lookup_found found = { 0 };
+
+	if (!parse_frame(ctx, &packet) || !lookup_first(&packet, &found))
+		return XDP_PASS;
+	return act_on(&found, &packet);
+}

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: (ISC OR GPL-2.0-only) */
+/* xdp_act.h - what happens to a packet that a rule matches: counted, and dropped or not.
+ *
+ * A rate limit is one clock shared by all CPUs (GCRA): each packet that passes moves the clock by
+ * the time that its rate grants to it, and a packet that finds the clock further ahead than the
+ * burst is dropped.  A refusal writes nothing, so that under attack CPUs do not fight over a line.
+ * Bursts are at least 20 ms (plan.c), so that the coarse clock, which steps by a tick, is enough.
+ */
+#ifndef ENFORCE_XDP_ACT_H
+#define ENFORCE_XDP_ACT_H
+
+#include <linux/bpf.h>
+
+#include <bpf/bpf_helpers.h>
+
+#include "enforce/xdp_lookup.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, XDP_ACTIONS);
+	__type(key, __u32);
+	__type(value, struct xdp_then);
+} hg_actions SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, XDP_SLOTS);
+	__type(key, __u32);
+	__type(value, struct xdp_counters);
+} hg_counters SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, XDP_SLOTS);
+	__type(key, __u32);
+	__type(value, struct xdp_nlri);
+} hg_nlri SEC(".maps");
+
+enum {
+	ACT_TRIES = 8 /* of the compare-and-swap; a packet that loses all of them is one too many */
+};
+
+static __always_inline int act_rate_spent(const struct xdp_rate *r, __u64 now)
+{
+	__u64 tat = *(const volatile __u64 *)&r->tat;
+
+	return tat > now && tat - now > r->burst;
+}
+
+static __always_inline int act_rate_take(struct xdp_rate *r, __u64 now, __u64 cost)
+{
+	for (int i = 0; i < ACT_TRIES; i++) {
+		__u64 tat = *(volatile __u64 *)&r->tat;
+		__u64 from = tat > now ? tat : now;
+
+		if (from - now > r->burst)
+			return 0;
+		if (__sync_val_compare_and_swap(&r->tat, tat, from + cost) == tat)
+			return 1;
+	}
+	return 0;
+}
+
+/* Both clocks are asked before either is moved, so that a packet refused by one is not charged to
+ * the other. */
+static __always_inline int act_rate_passes(struct xdp_then *a, const struct xdp_packet *p)
+{
+	__u64 now = bpf_ktime_get_coarse_ns() << 4;
+
+	for (int i = 0; i < XDP_UNITS; i++)
+		if (a->rate[i].cost != 0 && act_rate_spent(&a->rate[i], now))
+			return 0;
+	for (int i = 0; i < XDP_UNITS; i++) {
+		struct xdp_rate *r = &a->rate[i];
+		__u64 units = i == XDP_UNIT_OCTETS ? p->octets : 1;
+
+		if (r->cost != 0 && !act_rate_take(r, now, (units * r->cost) >> (r->shift & 63)))
+			return 0;
+	}
+	return 1;
+}
+
+static __always_inline int act_drops(const struct lookup_found *f, const struct xdp_packet *p)
+{
+	__u32 number = f->action;
+	struct xdp_then *a;
+
+	if (f->monitor)
+		return 0;
+	a = bpf_map_lookup_elem(&hg_actions, &number);
+	if (a == NULL)
+		return 0;
+	return a->kind == XDP_THEN_DISCARD ||
+	       (a->kind == XDP_THEN_RATE && !act_rate_passes(a, p));
+}
+
+static __always_inline int act_on(const struct lookup_found *f, const struct xdp_packet *p)
+{
+	__u32 slot = f->slot;
+	struct xdp_counters *c = bpf_map_lookup_elem(&hg_counters, &slot);
+	int drops = act_drops(f, p);
+
+	if (c != NULL) {
+		c->packets++;
+		c->octets += p->octets;
+		if (drops) {
+			c->dropped_packets++;
+			c->dropped_octets += p->octets;
+		}
+	}
+	return drops ? XDP_DROP : XDP_PASS;
+}
+
+#endif

@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: (ISC OR GPL-2.0-only) */
+/* xdp_packet.h - a packet's fields, as the reader leaves them and the lookup wants them. */
+#ifndef ENFORCE_XDP_PACKET_H
+#define ENFORCE_XDP_PACKET_H
+
+#include "enforce/xdp_maps.h"
+
+/* Faults that the tests plant, to see that they would be found.  None in what is shipped. */
+#define XDP_FAULT_ORDER     1 /* the last rule in order first */
+#define XDP_FAULT_FRAGMENT  2 /* a later fragment's data read as ports */
+#define XDP_FAULT_COMPONENT 3 /* DSCP not looked at */
+#ifndef XDP_FAULT
+#define XDP_FAULT 0
+#endif
+
+enum {
+	/* The value of a field that is not there.  No span holds it, so that a component which asks
+	 * for the field does not match, and no flag has to be asked. */
+	XDP_ABSENT = 0xffffff,
+
+	XDP_PROTOCOL = 3, /* component types, RFC 8955 4.2.2 and RFC 8956 3 */
+	XDP_PORT = 4,
+	XDP_DESTINATION_PORT = 5,
+	XDP_SOURCE_PORT = 6,
+	XDP_ICMP_TYPE = 7,
+	XDP_ICMP_CODE = 8,
+	XDP_TCP_FLAGS = 9,
+	XDP_PACKET_LENGTH = 10,
+	XDP_DSCP = 11,
+	XDP_FRAGMENT = 12,
+	XDP_LABEL = 13
+};
+
+struct xdp_packet {
+	__u64 destination[2], source[2];
+	__u32 value[XDP_TYPES]; /* by component type; port has none of its own */
+	__u32 family;
+	__u32 octets; /* of the packet, from its IP header on, that are there */
+	/* The reader's own: where the next header is and of what kind, where the packet ends, all
+	 * counted from the frame's start. */
+	__u32 at, end, next;
+	__u32 reserved;
+};
+
+#endif
