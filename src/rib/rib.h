@@ -5,12 +5,17 @@
  * (NLRI, origin, which neighbors it is for).  Of the paths that are valid the best by RFC 4271 9.1
  * is the Loc-RIB's; export chooses, for each neighbor, among the paths that may be told to it.
  *
- *   rib.c      keys, paths, decision (RFC 4271 9.1, RFC 4456 9), changes to the feed
+ *   table.h    how all this is held; for these files alone
+ *   rib.c      keys and paths, changes to the feed
+ *   decision.c which path comes first (RFC 4271 9.1.2.2, RFC 4456 9)
+ *   origin.c   paths of ours
+ *   neighbor.c what a neighbor sent: loops, validity; its session's comings and goings
  *   validate.c which learnt rules count (RFC 8955 6 to come; until then: validate off or nothing)
  *   export.c   what a neighbor is told: reflection (RFC 4456), its queue, its Adj-RIB-Out
+ *   handler.c  the speaker's calls, carried to the neighbor they are about
  *
  * Nothing leaks: what a neighbor sent is told to another only from route-reflector client to
- * neighbors as RFC 4456 6 says, never because a session exists.
+ * route-reflector client, never because a session exists.
  */
 #ifndef RIB_RIB_H
 #define RIB_RIB_H
@@ -58,6 +63,7 @@ struct rib_path {
 	msec since;  /* when it came, or changed last */
 	bool valid;  /* counts: typed, or validated, or its neighbor says validate off */
 	uint64_t id; /* never used twice */
+	struct rib_path *origin_prev, *origin_next; /* the table's: of the same origin */
 };
 
 struct bgp_nlri rib_entry_nlri(const struct rib_entry *e);
@@ -112,7 +118,8 @@ enum rib_done rib_withdraw(struct rib *r, struct rib_origin *o, struct rib_peer 
 size_t rib_withdraw_all(struct rib *r, struct rib_origin *o);
 
 /* The attributes of a flow rule of ours: origin IGP, empty path, its communities, its next hop.
- * (Local preference and our AS are export's.)  A new reference; NULL when memory is out. */
+ * (Local preference and our AS are export's.)  A next hop of 0.0.0.0 in a path of ours stands for
+ * the session's own address (`next-hop self`).  A new reference; NULL when memory is out. */
 struct bgp_attrs *rib_flow_attrs(struct rib *r, const struct flow_then *then);
 
 /* Visits every entry of a family (BGP_FAMILIES: all), flow families in RFC 8955 5.1 order, unicast
@@ -144,7 +151,7 @@ struct rib_peer_counts {
 		size_t advertised; /* in its Adj-RIB-Out */
 		bool end_of_rib_in, end_of_rib_out;
 	} family[BGP_FAMILIES];
-	size_t queued;    /* entries to be looked at for it */
+	size_t queued;    /* entries to be looked at for it, the table after its up not counted */
 	uint64_t refused; /* RIB_PATHS_MAX */
 	uint64_t loops;   /* AS_PATH, ORIGINATOR_ID or CLUSTER_LIST showed us */
 };
