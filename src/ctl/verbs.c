@@ -131,7 +131,7 @@ static bool withdraw_all(struct command *c, struct err *e)
 		lex_next(&c->lex);
 		if (!at_end(c, e))
 			return false;
-		origin = rib_origin_local(c->hub->rib, name);
+		origin = rib_origin_find(c->hub->rib, name);
 		if (origin == NULL)
 			return err_at(e, 0, 0, "no rule comes from %s", name);
 	}
@@ -159,7 +159,7 @@ static bool withdraw(struct command *c, struct err *e)
 	if (!read_rule(c, &rule, e))
 		return false;
 	nlri = nlri_of(&rule);
-	origin = rib_origin_local(c->hub->rib, conn_principal(c->conn));
+	origin = rib_origin_find(c->hub->rib, conn_principal(c->conn));
 	if (origin == NULL || rib_withdraw(c->hub->rib, origin, only_of(c), &nlri) != RIB_DONE)
 		return err_at(e, 0, 0, "%s has announced no such rule%s", conn_principal(c->conn),
 			      c->only != NULL ? " for that neighbor" : "");

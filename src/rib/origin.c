@@ -20,16 +20,22 @@ bool rib_origin_is_peer(const struct rib_origin *o)
 	return o->peer != NULL;
 }
 
-struct rib_origin *rib_origin_local(struct rib *r, const char *name)
+struct rib_origin *rib_origin_find(const struct rib *r, const char *name)
 {
 	struct rib_origin *o = r->origins;
 
-	/* A name that is cut short would be somebody else's. */
-	if (strlen(name) >= RIB_ORIGIN_NAME_MAX)
-		return NULL;
 	while (o != NULL && strcmp(o->name, name) != 0)
 		o = o->next;
-	if (o != NULL || r->origins_count >= RIB_ORIGINS_MAX)
+	return o;
+}
+
+struct rib_origin *rib_origin_local(struct rib *r, const char *name)
+{
+	struct rib_origin *o = rib_origin_find(r, name);
+
+	/* A name that is cut short would be somebody else's. */
+	if (o != NULL || strlen(name) >= RIB_ORIGIN_NAME_MAX ||
+	    r->origins_count >= RIB_ORIGINS_MAX)
 		return o;
 	if ((o = calloc(1, sizeof(*o))) == NULL)
 		return NULL;

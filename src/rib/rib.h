@@ -101,6 +101,8 @@ void rib_clock_set(struct rib *r, msec (*now)(void *ctx), void *ctx);
 /* Origins of ours are made on first use and live as long as the RIB. NULL: too many, or memory is
  * out. */
 struct rib_origin *rib_origin_local(struct rib *r, const char *name);
+/* The same without making one; NULL: none of ours has that name. */
+struct rib_origin *rib_origin_find(const struct rib *r, const char *name);
 
 enum rib_done {
 	RIB_DONE,   /* it is there now (or gone) */
