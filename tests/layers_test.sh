@@ -36,6 +36,7 @@ found() {
 
 passed() {
 	fresh
+	mkdir -p "$tree/$(dirname "$1")"
 	printf '%s\n' "$2" >"$tree/$1"
 	"$layers" "$tree"
 }
@@ -58,7 +59,7 @@ in_order() {
 	"$layers" "$tree"
 }
 
-plan 27
+plan 29
 check 'the tree itself keeps its layers' "$layers" "$HEADGATE_SRC"
 check 'a tree in order passes' in_order
 check '"file.h" of the same folder is found' found src/flow/a.c '#include "flow.h"' 'layer/file.h'
@@ -97,5 +98,7 @@ check 'an include inside a comment is none' passed src/flow/a.c '/*
 */'
 check 'a system header with the name of one of ours is none of ours' passed src/flow/a.c \
 	'#include <wire.h>'
+check 'a fuzz target may see what the tests share' passed fuzz/a_fuzz.c '#include "tests/play.h"'
+check 'a layer may not' found src/flow/a.c '#include "tests/play.h"' 'no layer tests'
 refuse 'a tree without C files is not in order' empty_tree
 tap_status
