@@ -327,12 +327,15 @@ bool hub_reload(struct hub *h, struct err *e)
 
 /* ---- Start and end ------------------------------------------------------------------------ */
 
-static void draw_epoch(char epoch[17])
+/* Subscribers tell by it whether the hub started anew. */
+static bool draw_epoch(char epoch[17], struct err *e)
 {
-	uint64_t n = 0;
+	uint64_t n;
 
-	(void)getrandom(&n, sizeof(n), 0);
+	if (getrandom(&n, sizeof(n), 0) != (ssize_t)sizeof(n))
+		return err_at(e, 0, 0, "no random numbers from the kernel");
 	(void)snprintf(epoch, 17, "%016llx", (unsigned long long)n);
+	return true;
 }
 
 static bool make_parts(struct hub *h, struct err *e)
@@ -392,10 +395,9 @@ struct hub *hub_new(uv_loop_t *loop, const struct hub_options *o, struct err *e)
 	h->loop = loop;
 	h->options = o;
 	h->conf = c;
-	draw_epoch(h->epoch);
 	(void)uv_timer_init(loop, &h->deferral);
 	h->deferral.data = h;
-	if (!make_parts(h, e) || !listen_everywhere(h, e))
+	if (!draw_epoch(h->epoch, e) || !make_parts(h, e) || !listen_everywhere(h, e))
 		goto failed;
 	h->server = server_new(h, socket_path(h), c->group, e);
 	if (h->server == NULL)
