@@ -187,7 +187,7 @@ static bool is_extension(uint8_t next)
 static bool read_extension(struct rd *r, uint8_t *next, struct packet *p, bool *ret_data)
 {
 	uint8_t kind = *next, following = rd_u8(r), len = rd_u8(r);
-	size_t octets = kind == AH ? (len + 2u) * 4u : (len + 1u) * 8u;
+	size_t octets = kind == AH ? ((size_t)len + 2) * 4 : ((size_t)len + 1) * 8;
 
 	if (kind == FRAGMENT) {
 		uint16_t offset_more = rd_u16(r);
