@@ -523,7 +523,7 @@ static int run_match(const struct job *j)
 	static uint8_t packet[PACKET_MAX];
 	const char *hex = j->argc > 0 ? j->argv[j->argc - 1] : "";
 	struct err e = { .source = "packet" };
-	size_t len;
+	size_t len = 0;
 	char *text;
 	int code;
 
