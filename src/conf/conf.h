@@ -14,6 +14,7 @@
 
 #include "base/addr.h"
 #include "base/err.h"
+#include "base/map.h"
 #include "base/str.h"
 #include "bgp/bgp.h"
 #include "flow/flow.h"
@@ -28,23 +29,27 @@ enum {
 
 #define CONF_FILE_DEFAULT "/etc/headgate/headgate.conf"
 
-/* One rule of a neighbor's flow section, kept small: octets behind the struct. */
+/* One rule of a neighbor's flow section, kept small. */
 struct conf_rule {
-	char *name; /* owned; NULL: none */
-	unsigned line;
+	char *name;         /* NULL: none; stands behind the NLRI, in its block */
+	unsigned line, col; /* of the word `route` */
 	enum flow_family family;
 	bool vpn;
 	uint16_t nlri_len;
-	uint8_t *nlri;          /* owned */
-	struct flow_then *then; /* owned; NULL: no action (accept) */
+	uint8_t *nlri;                /* owned */
+	const struct flow_then *then; /* the conf's, equal ones once; NULL: no action (accept) */
 };
 
 struct conf_neighbor {
 	struct bgp_peer_conf bgp;
 	struct rib_peer_conf rib;
-	unsigned line;
+	unsigned line, col; /* of the word `neighbor` */
 	size_t rule_count;
-	struct conf_rule *rules;
+	struct conf_rule *rules; /* in the order of the file, no NLRI twice */
+	struct {                 /* of rules by NLRI; the layer's own */
+		uint32_t *slots; /* 0: free, else a rule's index and one */
+		size_t mask;
+	} by_nlri;
 };
 
 enum conf_mode {
@@ -69,6 +74,8 @@ struct conf {
 	size_t neighbor_count;
 	struct conf_neighbor *neighbors; /* in the order of the file; (remote, local) is unique */
 	struct conf_enforce enforce;
+	struct conf_neighbor **by_address; /* sorted by (remote, local); the layer's own */
+	struct map thens;                  /* what the rules' then point to; the layer's own */
 };
 
 /* Told of what is accepted but odd; may be NULL. */
@@ -80,13 +87,17 @@ struct conf *conf_parse(const char *file, const char *text, size_t len, conf_war
 /* Reads the file itself; "cannot read" is an error with line 0. */
 struct conf *conf_read(const char *file, conf_warn *warn, void *ctx, struct err *e);
 void conf_free(struct conf *c);
+/* The same but for places, the file's name, and the names of rules where names is false. */
+bool conf_equal(const struct conf *a, const struct conf *b, bool names);
 
 /* Canonical text, through write(ctx, text) piece by piece (a file may be large). */
 void conf_print(const struct conf *c, void (*write)(void *ctx, const char *text), void *ctx);
 
 /* What conf_apply tells its caller to do, in this order: neighbors that are new, rules added or
  * changed (an announcement each, never a withdrawal first), rules removed, neighbors removed. A
- * neighbor whose session parameters changed is changed in place (which may reset its session). */
+ * neighbor whose parameters changed is changed in place (which may reset its session), before any
+ * rule is announced.  neighbor_remove takes the neighbor's rules with it: there is no rule_withdraw
+ * for them.  A rule whose name alone changed is no step.  Every step of conf_steps is set. */
 struct conf_steps {
 	void (*neighbor_add)(void *ctx, const struct conf_neighbor *n);
 	void (*neighbor_change)(void *ctx, const struct conf_neighbor *old,
@@ -96,7 +107,7 @@ struct conf_steps {
 	void (*neighbor_remove)(void *ctx, const struct conf_neighbor *n);
 };
 
-/* old may be NULL (the first configuration). */
+/* old may be NULL (the first configuration).  Both were made by conf_parse.  Needs no memory. */
 void conf_apply(const struct conf *old, const struct conf *new_conf, const struct conf_steps *steps,
 		void *ctx);
 

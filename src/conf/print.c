@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: ISC */
+/* print.c - a configuration as text that parses to the same.
+ *
+ * Defaults that decide about the session are written out: a printed file says the same to who
+ * knows no defaults.  Templates and groups are gone: each neighbor says all of its own.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "conf/rules.h"
+
+struct out {
+	void (*write)(void *ctx, const char *text);
+	void *ctx;
+};
+
+static void put(const struct out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* Every text of a struct conf, each octet escaped, has room. */
+static void put(const struct out *o, const char *fmt, ...)
+{
+	char buf[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(buf, sizeof(buf), fmt, ap);
+	va_end(ap);
+	o->write(o->ctx, buf);
+}
+
+/* NAME "text"; */
+static void put_text(const struct out *o, const char *indent, const char *name, const char *text)
+{
+	char buf[2 * BGP_DESCRIPTION_MAX + 2];
+	struct str s = str_over(buf, sizeof(buf));
+
+	for (; *text != '\0'; text++)
+		str_addf(&s, *text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
+	put(o, "%s%s \"%s\";\n", indent, name, buf);
+}
+
+static void put_addr(const struct out *o, const char *name, const struct addr *a)
+{
+	char text[ADDR_TEXT_MAX];
+
+	put(o, "\t%s %s;\n", name, addr_print(a, text));
+}
+
+static void put_id(const struct out *o, const char *indent, const char *name, const uint8_t id[4])
+{
+	put(o, "%s%s %u.%u.%u.%u;\n", indent, name, id[0], id[1], id[2], id[3]);
+}
+
+static void put_port(const struct out *o, const char *name, unsigned port)
+{
+	if (port != 0)
+		put(o, "\t%s %u;\n", name, port);
+}
+
+static void put_session(const struct out *o, const struct bgp_peer_conf *b)
+{
+	if (b->description[0] != '\0')
+		put_text(o, "\t", "description", b->description);
+	put_id(o, "\t", "router-id", b->router_id);
+	if (b->local.family != ADDR_NONE)
+		put_addr(o, "local-address", &b->local);
+	put(o, "\tlocal-as %u;\n\tpeer-as %u;\n\thold-time %u;\n", b->local_as, b->remote_as,
+	    b->hold_time);
+	if (b->passive)
+		put(o, "\tpassive;\n");
+	put_port(o, "listen", b->listen_port);
+	put_port(o, "connect", b->connect_port);
+	if (b->md5[0] != '\0')
+		put_text(o, "\t", "md5-password", b->md5);
+}
+
+static void put_policy(const struct out *o, const struct rib_peer_conf *r)
+{
+	static const char *const validate[] = {
+		[RIB_VALIDATE_ON] = "on",
+		[RIB_VALIDATE_OFF] = "off",
+		[RIB_VALIDATE_LOG] = "log",
+	};
+
+	if (r->route_reflector_client)
+		put(o, "\troute-reflector-client;\n");
+	if (r->validate != RIB_VALIDATE_DEFAULT)
+		put(o, "\tvalidate %s;\n", validate[r->validate]);
+}
+
+static void put_capability(const struct out *o, const struct bgp_peer_conf *b)
+{
+	put(o, "\tcapability {\n\t\tasn4 %s;\n\t\troute-refresh %s;\n\t}\n",
+	    b->asn4 ? "enable" : "disable", b->route_refresh ? "enable" : "disable");
+	put(o, "\tfamily {\n");
+	for (unsigned f = 0; f < BGP_FAMILIES; f++)
+		if ((b->families >> f & 1) != 0)
+			put(o, "\t\t%s;\n", bgp_families[f].name);
+	put(o, "\t}\n");
+}
+
+static void put_rule(const struct out *o, const struct conf_rule *r)
+{
+	static const struct flow_then accept;
+	static const char flow[] = "flow ";
+	const struct flow_nlri n = {
+		.family = r->family,
+		.vpn = r->vpn,
+		.octets = r->nlri,
+		.len = r->nlri_len,
+	};
+	char buf[FLOW_TEXT_MAX];
+	struct str s = str_over(buf, sizeof(buf));
+
+	flow_text_print(r->name, &n, r->then != NULL ? r->then : &accept, &s);
+	o->write(o->ctx, "\t\t");
+	/* The word `flow` is the section's. */
+	o->write(o->ctx, buf + sizeof(flow) - 1);
+	o->write(o->ctx, "\n");
+}
+
+static void put_flow(const struct out *o, const struct conf_neighbor *n)
+{
+	if (n->rule_count == 0)
+		return;
+	put(o, "\tflow {\n");
+	for (size_t i = 0; i < n->rule_count; i++)
+		put_rule(o, &n->rules[i]);
+	put(o, "\t}\n");
+}
+
+static void put_neighbor(const struct out *o, const struct conf_neighbor *n)
+{
+	char text[ADDR_TEXT_MAX];
+
+	put(o, "neighbor %s {\n", addr_print(&n->bgp.remote, text));
+	put_session(o, &n->bgp);
+	put_policy(o, &n->rib);
+	put_capability(o, &n->bgp);
+	put_flow(o, n);
+	put(o, "}\n");
+}
+
+static void put_control(const struct out *o, const struct conf *c)
+{
+	if (c->socket[0] == '\0' && c->group[0] == '\0')
+		return;
+	put(o, "control {\n");
+	if (c->socket[0] != '\0')
+		put_text(o, "\t", "socket", c->socket);
+	if (c->group[0] != '\0')
+		put_text(o, "\t", "group", c->group);
+	put(o, "}\n");
+}
+
+static void put_enforce(const struct out *o, const struct conf_enforce *e)
+{
+	if (!e->present)
+		return;
+	put(o, "enforce {\n");
+	for (size_t i = 0; i < e->interface_count; i++)
+		put_text(o, "\t", "interface", e->interfaces[i]);
+	put(o, "\tmode %s;\n\tbackend xdp;\n}\n",
+	    e->mode == CONF_MODE_MONITOR ? "monitor" : "enforce");
+}
+
+void conf_print(const struct conf *c, void (*write)(void *ctx, const char *text), void *ctx)
+{
+	const struct out o = { write, ctx };
+
+	if (c->has_cluster_id)
+		put_id(&o, "", "cluster-id", c->cluster_id);
+	put_control(&o, c);
+	for (size_t i = 0; i < c->neighbor_count; i++)
+		put_neighbor(&o, &c->neighbors[i]);
+	put_enforce(&o, &c->enforce);
+}
+
+/* ---- Equality ------------------------------------------------------------------------------ */
+
+static bool same_name(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
+}
+
+static bool rules_equal(const struct conf_neighbor *a, const struct conf_neighbor *b, bool names)
+{
+	if (a->rule_count != b->rule_count)
+		return false;
+	for (size_t i = 0; i < a->rule_count; i++) {
+		const struct conf_rule *x = &a->rules[i], *y = &b->rules[i];
+
+		if (rules_find(b, x) != y || !rules_then_equal(x->then, y->then) ||
+		    (names && !same_name(x->name, y->name)))
+			return false;
+	}
+	return true;
+}
+
+static bool enforce_equal(const struct conf_enforce *a, const struct conf_enforce *b)
+{
+	if (a->present != b->present || a->interface_count != b->interface_count ||
+	    a->mode != b->mode)
+		return false;
+	for (size_t i = 0; i < a->interface_count; i++)
+		if (strcmp(a->interfaces[i], b->interfaces[i]) != 0)
+			return false;
+	return true;
+}
+
+bool conf_equal(const struct conf *a, const struct conf *b, bool names)
+{
+	if (a->has_cluster_id != b->has_cluster_id || a->neighbor_count != b->neighbor_count ||
+	    memcmp(a->cluster_id, b->cluster_id, 4) != 0 || strcmp(a->socket, b->socket) != 0 ||
+	    strcmp(a->group, b->group) != 0 || !enforce_equal(&a->enforce, &b->enforce))
+		return false;
+	for (size_t i = 0; i < a->neighbor_count; i++)
+		if (!neighbor_equal(&a->neighbors[i], &b->neighbors[i]) ||
+		    !rules_equal(&a->neighbors[i], &b->neighbors[i], names))
+			return false;
+	return true;
+}

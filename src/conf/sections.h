@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: ISC */
+/* sections.h - the statements of the file, a table a block; not for other layers. */
+#ifndef CONF_SECTIONS_H
+#define CONF_SECTIONS_H
+
+#include "conf/draft.h"
+
+/* What may stand in a neighbor, a template or a group; into is a struct draft. */
+extern const struct statement neighbor_statements[];
+/* Rows of neighbor_statements, each behind its name. */
+bool read_family(struct reader *r, const struct statement *s, void *into);
+bool read_flow(struct reader *r, const struct statement *s, void *into);
+
+#endif
