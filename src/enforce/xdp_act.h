@@ -90,8 +90,7 @@ static __always_inline int act_drops(const struct lookup_found *f, const struct 
 	a = bpf_map_lookup_elem(&hg_actions, &number);
 	if (a == NULL)
 		return 0;
-	return a->kind == XDP_THEN_DISCARD ||
-	       (a->kind == XDP_THEN_RATE && !act_rate_passes(a, p));
+	return a->kind == XDP_THEN_DISCARD || (a->kind == XDP_THEN_RATE && !act_rate_passes(a, p));
 }
 
 static __always_inline int act_on(const struct lookup_found *f, const struct xdp_packet *p)

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: ISC */
+/* attach.c - see attach.h.
+ *
+ * In the driver (native) where it can, else in the generic hook behind it, which is slower and
+ * exact all the same.  Another program on the interface is never replaced, nor is the loopback
+ * interface ever attached to: what a machine says to itself has not come in from a network.
+ *
+ * A link is pinned by the interface's number.  The kernel ends a link with its interface; the pin
+ * is then a link to nothing, which is told apart by its number 0.
+ */
+#include "enforce/attach.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <linux/if_link.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+static bool is_loopback(const char *name)
+{
+	struct ifreq r = { 0 };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool loopback;
+
+	if (fd < 0)
+		return false;
+	memcpy(r.ifr_name, name, strnlen(name, sizeof(r.ifr_name) - 1));
+	loopback = ioctl(fd, SIOCGIFFLAGS, &r) == 0 && (r.ifr_flags & IFF_LOOPBACK);
+	close(fd);
+	return loopback;
+}
+
+static bool is_pattern(const char *name)
+{
+	return strchr(name, '*') != NULL;
+}
+
+/* Does one of the names or patterns mean this interface? */
+static bool is_named(const struct enforce_options *o, const char *name)
+{
+	for (size_t i = 0; i < o->interface_count; i++)
+		if (fnmatch(o->interfaces[i], name, 0) == 0)
+			return !is_loopback(name);
+	return false;
+}
+
+static struct attached *find_attached(struct attach *a, unsigned ifindex)
+{
+	for (size_t i = 0; i < a->count; i++)
+		if (a->at[i].ifindex == ifindex)
+			return &a->at[i];
+	return NULL;
+}
+
+static bool add_attached(struct attach *a, unsigned ifindex, const char *name, int link)
+{
+	struct attached *to = &a->at[a->count];
+
+	if (a->count == ENFORCE_INTERFACES_MAX)
+		return false;
+	*to = (struct attached){ .ifindex = ifindex, .link = link };
+	(void)snprintf(to->name, sizeof(to->name), "%s", name);
+	a->count++;
+	return true;
+}
+
+/* Takes the program off and the pin away. */
+static void drop(const struct attach *a, unsigned ifindex, int link)
+{
+	char path[PINS_PATH_MAX], name[32];
+
+	(void)bpf_link_detach(link);
+	close(link);
+	(void)unlink(pins_path(a->pins, pins_link_name(ifindex, name), path));
+}
+
+/* ---- Links that were left pinned ------------------------------------------------------- */
+
+static unsigned link_ifindex(int link)
+{
+	struct bpf_link_info info = { 0 };
+	__u32 len = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(link, &info, &len) < 0 || info.type != BPF_LINK_TYPE_XDP)
+		return 0;
+	return info.xdp.ifindex;
+}
+
+static void adopt(const char *pin, void *ctx)
+{
+	struct attach *a = ctx;
+	char path[PINS_PATH_MAX], name[IF_NAMESIZE];
+	unsigned number;
+	int link;
+
+	if (!pins_link_number(pin, &number))
+		return;
+	link = bpf_obj_get(pins_path(a->pins, pin, path));
+	if (link < 0) {
+		log_warning("%s: %s", path, strerror(errno));
+		return;
+	}
+	if (link_ifindex(link) != number || if_indextoname(number, name) == NULL) {
+		log_info("%s: its interface is gone", path);
+		drop(a, number, link);
+	} else if (!is_named(a->options, name)) {
+		log_info("interface %s: named no more, no rules there from now on", name);
+		drop(a, number, link);
+	} else if (bpf_link_update(link, a->program, NULL) < 0 ||
+		   !add_attached(a, number, name, link)) {
+		log_warning("interface %s: cannot take over %s: %s", name, path, strerror(errno));
+		close(link);
+	} else {
+		log_info("interface %s: still attached", name);
+	}
+}
+
+/* ---- New links ------------------------------------------------------------------------- */
+
+static const char *mode_name(unsigned mode)
+{
+	switch (mode) {
+	case XDP_ATTACHED_DRV:
+		return "native";
+	case XDP_ATTACHED_SKB:
+		return "generic";
+	case XDP_ATTACHED_HW:
+		return "offloaded";
+	default:
+		return "more than one";
+	}
+}
+
+/* Says whose program is there; true when none is. */
+static bool is_unoccupied(unsigned ifindex, const char *name, struct err *e)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, q);
+	unsigned id;
+
+	if (bpf_xdp_query((int)ifindex, 0, &q) < 0 || q.attach_mode == XDP_ATTACHED_NONE)
+		return true;
+	id = q.prog_id != 0 ? q.prog_id : q.drv_prog_id != 0 ? q.drv_prog_id : q.skb_prog_id;
+	return err_at(e, 0, 0,
+		      "interface %s: there is another XDP program (id %u, mode %s); it stays, and "
+		      "no rules are enforced",
+		      name, id, mode_name(q.attach_mode));
+}
+
+static int link_create(const struct attach *a, unsigned ifindex, unsigned flags)
+{
+	LIBBPF_OPTS(bpf_link_create_opts, opts, .flags = flags);
+	int link = bpf_link_create(a->program, (int)ifindex, BPF_XDP, &opts);
+
+	return link < 0 ? -errno : link;
+}
+
+static bool attach_one(struct attach *a, unsigned ifindex, const char *name, struct err *e)
+{
+	char path[PINS_PATH_MAX], pin[32];
+	const char *mode = "native";
+	int link, native;
+
+	if (a->count == ENFORCE_INTERFACES_MAX)
+		return err_at(e, 0, 0, "interface %s: more than %d interfaces", name,
+			      ENFORCE_INTERFACES_MAX);
+	if (!is_unoccupied(ifindex, name, e))
+		return false;
+	link = native = link_create(a, ifindex, XDP_FLAGS_DRV_MODE);
+	if (link < 0) {
+		mode = "generic";
+		link = link_create(a, ifindex, XDP_FLAGS_SKB_MODE);
+	}
+	if (link < 0)
+		return err_at(e, 0, 0, "interface %s: cannot attach: %s", name, strerror(-link));
+	pins_path(a->pins, pins_link_name(ifindex, pin), path);
+	(void)unlink(path);
+	if (bpf_obj_pin(link, path) < 0) {
+		err_at(e, 0, 0, "%s: cannot pin it: %s", path, strerror(errno));
+		close(link);
+		return false;
+	}
+	if (native < 0)
+		log_info("interface %s: attached, %s (the driver takes no program: %s)", name, mode,
+			 strerror(-native));
+	else
+		log_info("interface %s: attached, %s", name, mode);
+	return add_attached(a, ifindex, name, link);
+}
+
+/* Attaches to every interface that fits pattern; *ret_fits: how many do. */
+static bool attach_fitting(struct attach *a, const char *pattern, size_t *ret_fits, struct err *e)
+{
+	struct if_nameindex *all = if_nameindex();
+	bool ok = all != NULL || err_at(e, 0, 0, "cannot list interfaces: %s", strerror(errno));
+
+	*ret_fits = 0;
+	for (struct if_nameindex *i = all; ok && i->if_index != 0; i++) {
+		if (fnmatch(pattern, i->if_name, 0) != 0 || is_loopback(i->if_name))
+			continue;
+		++*ret_fits;
+		if (find_attached(a, i->if_index) == NULL)
+			ok = attach_one(a, i->if_index, i->if_name, e);
+	}
+	if (all != NULL)
+		if_freenameindex(all);
+	return ok;
+}
+
+static bool attach_name(struct attach *a, const char *name, struct err *e)
+{
+	size_t fits;
+
+	if (is_loopback(name))
+		return err_at(e, 0, 0, "interface %s: rules are not enforced on loopback", name);
+	if (!attach_fitting(a, name, &fits, e))
+		return false;
+	if (fits > 0)
+		return true;
+	return err_at(e, 0, 0,
+		      is_pattern(name) ? "no interface fits %s" : "there is no interface %s", name);
+}
+
+bool attach_start(struct attach *a, struct err *e)
+{
+	size_t before;
+	bool ok = pins_each(a->pins, adopt, a, e);
+
+	before = a->count;
+	for (size_t i = 0; ok && i < a->options->interface_count; i++)
+		ok = attach_name(a, a->options->interfaces[i], e);
+	while (!ok && a->count > before) {
+		a->count--;
+		drop(a, a->at[a->count].ifindex, a->at[a->count].link);
+	}
+	return ok;
+}
+
+void attach_refresh(struct attach *a)
+{
+	struct err e = { 0 };
+	size_t fits;
+
+	for (size_t i = a->count; i-- > 0;) {
+		if (link_ifindex(a->at[i].link) != 0)
+			continue;
+		log_warning("interface %s: it is gone, and with it the rules there", a->at[i].name);
+		drop(a, a->at[i].ifindex, a->at[i].link);
+		a->at[i] = a->at[--a->count];
+	}
+	for (size_t i = 0; i < a->options->interface_count; i++) {
+		if (attach_fitting(a, a->options->interfaces[i], &fits, &e))
+			continue;
+		if (strncmp(a->refused, e.text, sizeof(a->refused) - 1) == 0)
+			continue;
+		(void)snprintf(a->refused, sizeof(a->refused), "%s", e.text);
+		log_error("%s", e.text);
+	}
+}
+
+void attach_done(struct attach *a)
+{
+	while (a->count > 0)
+		close(a->at[--a->count].link);
+}

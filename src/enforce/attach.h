@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: ISC */
+/* attach.h - the XDP program on the interfaces. */
+#ifndef ENFORCE_ATTACH_H
+#define ENFORCE_ATTACH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/err.h"
+#include "enforce/enforce.h"
+#include "enforce/pins.h"
+
+struct attached {
+	unsigned ifindex;
+	char name[16];
+	int link;
+};
+
+struct attach {
+	const struct enforce_options *options; /* borrowed */
+	const struct pins *pins;               /* borrowed */
+	int program;
+	size_t count;
+	struct attached at[ENFORCE_INTERFACES_MAX];
+	char refused[160]; /* what was said last about an interface that could not be had */
+};
+
+/* Takes over the links that are pinned, drops those on interfaces that are not named any more, and
+ * attaches to what is missing.  A name or pattern that fits no interface is an error here.  On
+ * failure what was attached newly is undone; what was there before stays as it is. */
+bool attach_start(struct attach *a, struct err *e);
+/* Looks again: interfaces that went away are forgotten, new ones that fit are attached to. */
+void attach_refresh(struct attach *a);
+/* Closes what was opened; the pins keep the program where it is. */
+void attach_done(struct attach *a);
+
+#endif

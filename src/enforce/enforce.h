@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: ISC */
+/* enforce.h - FlowSpec rules in force on this machine's interfaces.
+ *
+ * The hub's feed says which rules there are; they are put into the kernel's maps, where the XDP
+ * program finds them (xdp_maps.h), and what they matched is reported to the hub.
+ *
+ * Life cycle: maps and links are pinned in a directory of a BPF file system.  The end of the hub
+ * changes nothing.  A sudden end of the enforcer changes nothing either: it finds its rules
+ * again and settles the difference to the hub's.  SIGTERM and SIGINT take everything away.
+ *
+ * Enforced: discard, rate limits in octets and packets, accept.  A rule that asks for anything
+ * else is reported as not enforced, with the reason, and is treated as if it were not there: rules
+ * behind it in order match what it would have matched.
+ */
+#ifndef ENFORCE_ENFORCE_H
+#define ENFORCE_ENFORCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define ENFORCE_PIN_DIR_DEFAULT "/sys/fs/bpf/headgate"
+
+enum {
+	ENFORCE_INTERFACES_MAX = 64 /* attached to at a time */
+};
+
+struct enforce_options {
+	const char *socket;  /* NULL: as ctl_client_open has it */
+	const char *pin_dir; /* NULL: the default */
+	size_t interface_count;
+	const char *const *interfaces; /* names, or patterns with `*` */
+	bool monitor;                  /* count and drop nothing */
+};
+
+/* Runs until SIGTERM or SIGINT.  Returns the program's exit status; the reason of 1 was logged. */
+int enforce_run(const struct enforce_options *o);
+/* Removes all that an enforcer with this pin directory has left in the kernel.  The same. */
+int enforce_flush(const char *pin_dir);
+
+#endif

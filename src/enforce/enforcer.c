@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: ISC */
+/* enforcer.c - the loop: the feed into the kernel, counters back to the hub.
+ *
+ * What has arrived is read first and put in force then, so that a hundred small changes in a row
+ * cost one; a change that is half read is never put in force.
+ * Neither a hub that is gone nor one that has not come yet is an error: it is tried again.
+ */
+#include "enforce/enforce.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "ctl/client.h"
+#include "enforce/attach.h"
+#include "enforce/feed.h"
+#include "enforce/pins.h"
+#include "enforce/report.h"
+#include "enforce/ruleset.h"
+#include "enforce/xdp.h"
+
+enum {
+	RETRY_MS = 300,         /* between two tries to reach the hub */
+	REPORT_MS = 1000,       /* between two looks at counters and interfaces */
+	LINES_AT_A_TIME = 2000, /* of the feed, until signals and reports have their turn */
+	COMPLAINTS_MAX = 20     /* about lines of one connection */
+};
+
+struct enforcer {
+	const struct enforce_options *options;
+	struct pins pins;
+	struct xdp *xdp;
+	struct attach attach;
+	struct ruleset rules;
+	struct feed feed;
+	struct ctl_client *hub; /* NULL: none at the moment */
+	struct report report;
+	int signals;
+	int64_t hub_at, report_at; /* when to try, when to look, in ms */
+	bool waiting;              /* that there is no hub was said */
+	uint64_t complaints;
+	int signal; /* that ended the loop; 0: it runs */
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* ---- Into the kernel -------------------------------------------------------------------- */
+
+static void set_unlisted(struct rule *r, void *ctx)
+{
+	(void)ctx;
+	r->listed = false;
+}
+
+static void add_counters(struct xdp_counters *to, const struct xdp_counters *c)
+{
+	to->packets += c->packets;
+	to->octets += c->octets;
+	to->dropped_packets += c->dropped_packets;
+	to->dropped_octets += c->dropped_octets;
+}
+
+/* After a change: a rule that is no longer in force leaves its slot, and one that is no longer
+ * wanted is forgotten. */
+static void settle_rule(struct rule *r, void *ctx)
+{
+	struct enforcer *f = ctx;
+
+	if (!r->listed && r->slot >= 0) {
+		(void)xdp_counters(f->xdp, r->slot, &r->now);
+		add_counters(&r->before, &r->now);
+		r->now = (struct xdp_counters){ 0 };
+		r->slot = r->action = -1;
+	}
+	if (!r->wanted) {
+		ruleset_remove(&f->rules, r);
+		return;
+	}
+	r->state = !r->listed            ? RULE_NOT_ENFORCED
+		   : f->options->monitor ? RULE_MONITOR
+					 : RULE_ENFORCED;
+}
+
+static void put_in_force(struct enforcer *f)
+{
+	struct err e = { 0 };
+	size_t count = 0;
+	struct rule **list = ruleset_in_order(&f->rules, &count);
+
+	if (list == NULL) {
+		log_error("out of memory: the rules in force stay as they were");
+		return;
+	}
+	if (count > XDP_RULES_MAX)
+		count = XDP_RULES_MAX;
+	ruleset_each(&f->rules, set_unlisted, NULL);
+	for (size_t i = 0; i < count; i++)
+		list[i]->listed = true;
+	if (xdp_apply(f->xdp, list, count, &e)) {
+		ruleset_each(&f->rules, settle_rule, f);
+		f->feed.dirty = false;
+		if (f->feed.settled)
+			xdp_epoch_set(f->xdp, f->feed.epoch);
+		log_debug("%zu rules in force", count);
+		f->report_at = 0;
+	} else {
+		log_error("the rules in force stay as they were: %s", e.text);
+	}
+	free(list);
+}
+
+/* ---- The hub ------------------------------------------------------------------------------ */
+
+static void hub_lost(struct enforcer *f, const char *why)
+{
+	ctl_client_free(f->hub);
+	f->hub = NULL;
+	f->hub_at = now_ms() + RETRY_MS;
+	report_close(&f->report);
+	log_warning("hub: %s; the rules in force stay", why);
+}
+
+static void hub_open(struct enforcer *f, int64_t now)
+{
+	struct err e = { 0 };
+
+	f->hub_at = now + RETRY_MS;
+	f->hub = ctl_client_open(f->options->socket, &e);
+	if (f->hub == NULL) {
+		if (!f->waiting)
+			log_info("hub: %s; waiting for it", e.text);
+		f->waiting = true;
+		return;
+	}
+	f->waiting = false;
+	f->complaints = 0;
+	feed_restart(&f->feed);
+	if (!ctl_client_send(f->hub, "subscribe rules", &e))
+		hub_lost(f, e.text);
+	else
+		log_info("hub: connected");
+}
+
+static void hub_line(struct enforcer *f, const char *line)
+{
+	struct err e = { 0 };
+	bool settled = f->feed.settled;
+
+	if (!feed_line(&f->feed, line, xdp_epoch(f->xdp), &e) && f->complaints++ < COMPLAINTS_MAX)
+		log_warning("hub: %s", e.text);
+	if (f->feed.settled && !settled)
+		log_info("hub: settled");
+}
+
+static void hub_read(struct enforcer *f)
+{
+	struct err e = { 0 };
+	const char *line;
+
+	for (int i = 0; i < LINES_AT_A_TIME; i++)
+		switch (ctl_client_line(f->hub, 0, &line, &e)) {
+		case CTL_GOT_LINE:
+			hub_line(f, line);
+			break;
+		case CTL_GOT_NOTHING:
+			return;
+		case CTL_GOT_CLOSED:
+			hub_lost(f, e.text);
+			return;
+		}
+}
+
+/* ---- Reports ------------------------------------------------------------------------------ */
+
+static void read_counters(struct rule *r, void *ctx)
+{
+	const struct enforcer *f = ctx;
+
+	if (r->slot >= 0)
+		(void)xdp_counters(f->xdp, r->slot, &r->now);
+}
+
+static void report(struct enforcer *f)
+{
+	struct err e = { 0 };
+
+	ruleset_each(&f->rules, read_counters, f);
+	if (f->hub == NULL || !feed_ready(&f->feed))
+		return;
+	if (report_open(&f->report, f->options->socket, &f->rules, &e) &&
+	    report_send(&f->report, &f->rules, &e) && report_read(&f->report, &e))
+		return;
+	log_warning("report: %s", e.text);
+	report_close(&f->report);
+}
+
+/* ---- The loop ----------------------------------------------------------------------------- */
+
+static void read_signal(struct enforcer *f)
+{
+	struct signalfd_siginfo s;
+
+	if (read(f->signals, &s, sizeof(s)) == sizeof(s))
+		f->signal = (int)s.ssi_signo;
+}
+
+static void wait_for_something(struct enforcer *f, int64_t now)
+{
+	struct pollfd p[3] = {
+		{ .fd = f->signals, .events = POLLIN },
+		{ .fd = f->hub != NULL ? ctl_client_fd(f->hub) : -1, .events = POLLIN },
+		{ .fd = f->report.client != NULL ? ctl_client_fd(f->report.client) : -1,
+		  .events = POLLIN },
+	};
+	int64_t until = f->report_at;
+
+	if (f->hub == NULL && f->hub_at < until)
+		until = f->hub_at;
+	if (poll(p, 3, until > now ? (int)(until - now) : 0) <= 0)
+		return;
+	if (p[0].revents)
+		read_signal(f);
+	if (p[1].revents)
+		hub_read(f);
+	if (p[2].revents) {
+		struct err e = { 0 };
+
+		if (!report_read(&f->report, &e))
+			report_close(&f->report);
+	}
+}
+
+static void run(struct enforcer *f)
+{
+	while (f->signal == 0) {
+		int64_t now = now_ms();
+
+		if (f->hub == NULL && now >= f->hub_at)
+			hub_open(f, now);
+		wait_for_something(f, now);
+		if (f->feed.dirty && feed_ready(&f->feed))
+			put_in_force(f);
+		now = now_ms();
+		if (now >= f->report_at) {
+			f->report_at = now + REPORT_MS;
+			attach_refresh(&f->attach);
+			report(f);
+		}
+	}
+}
+
+/* ---- Start and end ------------------------------------------------------------------------ */
+
+/* Says what is missing before the kernel says only EPERM. */
+static bool may_do_it(struct err *e)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2] = { 0 };
+
+	if (syscall(SYS_capget, &header, data) < 0)
+		return true;
+	uint64_t have = data[0].effective | (uint64_t)data[1].effective << 32;
+	bool admin = have >> CAP_SYS_ADMIN & 1;
+
+	if (!(have >> CAP_NET_ADMIN & 1))
+		return err_at(e, 0, 0,
+			      "CAP_NET_ADMIN is missing: no program can be put on an interface");
+	if (!admin && !(have >> CAP_BPF & 1))
+		return err_at(e, 0, 0, "CAP_BPF is missing: no program and no map can be loaded");
+	return true;
+}
+
+static bool catch_signals(struct enforcer *f, struct err *e)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) == 0)
+		f->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return f->signals >= 0 ? true : err_at(e, 0, 0, "signalfd: %s", strerror(errno));
+}
+
+static bool start(struct enforcer *f, const char *dir, struct err *e)
+{
+	uint64_t seed = 0;
+	bool found;
+
+	if (getrandom(&seed, sizeof(seed), 0) < 0)
+		return err_at(e, 0, 0, "getrandom: %s", strerror(errno));
+	ruleset_init(&f->rules, seed);
+	f->feed.rules = &f->rules;
+	report_init(&f->report);
+	if (!may_do_it(e) || !catch_signals(f, e) || !pins_open(&f->pins, dir, e))
+		return false;
+	f->xdp = xdp_open(NULL, &f->pins, e);
+	if (f->xdp == NULL)
+		return false;
+	found = xdp_found(f->xdp);
+	if (found && !xdp_restore(f->xdp, &f->rules, e))
+		return false;
+	if (found)
+		log_info("%zu rules are still in the kernel", f->rules.map.count);
+	xdp_monitor_set(f->xdp, f->options->monitor);
+	f->attach.options = f->options;
+	f->attach.pins = &f->pins;
+	f->attach.program = xdp_program(f->xdp);
+	if (attach_start(&f->attach, e))
+		return true;
+	if (!found)
+		(void)pins_remove(&f->pins, NULL);
+	return false;
+}
+
+static void stop(struct enforcer *f)
+{
+	ctl_client_free(f->hub);
+	report_close(&f->report);
+	attach_done(&f->attach);
+	xdp_free(f->xdp);
+	ruleset_done(&f->rules);
+	pins_close(&f->pins);
+	if (f->signals >= 0)
+		close(f->signals);
+}
+
+static const char *pin_dir(const char *given)
+{
+	return given != NULL ? given : ENFORCE_PIN_DIR_DEFAULT;
+}
+
+int enforce_run(const struct enforce_options *o)
+{
+	struct enforcer f = { .options = o, .signals = -1, .pins.fd = -1 };
+	struct err e = { 0 };
+	int status = 0;
+
+	if (!start(&f, pin_dir(o->pin_dir), &e)) {
+		log_error("%s", e.text);
+		stop(&f);
+		return 1;
+	}
+	run(&f);
+	log_info("ending; the rules are removed");
+	if (!pins_remove(&f.pins, &e)) {
+		log_error("%s", e.text);
+		status = 1;
+	}
+	stop(&f);
+	return status;
+}
+
+int enforce_flush(const char *dir)
+{
+	struct pins p = { .fd = -1 };
+	struct err e = { 0 };
+	bool ok;
+
+	if (access(pin_dir(dir), F_OK) < 0 && errno == ENOENT)
+		return 0;
+	ok = may_do_it(&e) && pins_open(&p, pin_dir(dir), &e) && pins_remove(&p, &e);
+	if (!ok)
+		log_error("%s", e.text);
+	pins_close(&p);
+	return ok ? 0 : 1;
+}

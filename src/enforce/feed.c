@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: ISC */
+/* feed.c - see feed.h; the lines are described in ctl/client.h.
+ *
+ * A hub that has just started does not know all its rules yet.  So of the rules that are in force:
+ * 1. what the present epoch has named and a later snapshot of it lacks, goes at once;
+ * 2. what only an earlier epoch has named stays until the hub says `settled`, then it goes;
+ * 3. a change that breaks off with the connection is never put in force; the next snapshot
+ *    says how things are.
+ */
+#include "enforce/feed.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+
+enum {
+	FEED_EXT_OCTETS = 4096 /* no attribute has more */
+};
+
+struct feed_family {
+	const char *name;
+	enum flow_family family;
+	bool vpn;
+};
+
+static const struct feed_family families[] = {
+	{ "ipv4-flow", FLOW_IPV4, false },
+	{ "ipv6-flow", FLOW_IPV6, false },
+	{ "ipv4-flow-vpn", FLOW_IPV4, true },
+	{ "ipv6-flow-vpn", FLOW_IPV6, true },
+};
+
+static const struct feed_family *find_family(const char *name)
+{
+	for (size_t i = 0; i < sizeof(families) / sizeof(families[0]); i++)
+		if (strcmp(families[i].name, name) == 0)
+			return &families[i];
+	return NULL;
+}
+
+static const char *text_of(const json_t *o, const char *key)
+{
+	const char *text = json_string_value(json_object_get(o, key));
+
+	return text != NULL ? text : "";
+}
+
+/* Hex of whole pieces; the number of them, or -1. */
+static int hex_pieces(const json_t *o, const char *key, size_t piece, uint8_t *out)
+{
+	const char *hex = text_of(o, key);
+	size_t len = 0;
+
+	if (!hex_parse(hex, strlen(hex), out, FEED_EXT_OCTETS, &len) || len % piece != 0)
+		return -1;
+	return (int)(len / piece);
+}
+
+static bool read_nlri(const json_t *o, uint8_t room[FLOW_NLRI_MAX + 2], struct flow_nlri *ret,
+		      struct err *e)
+{
+	const struct feed_family *family = find_family(text_of(o, "family"));
+	const char *hex = text_of(o, "nlri");
+	size_t len = 0;
+	struct rd r;
+
+	if (family == NULL)
+		return err_at(e, 0, 0, "a rule of unknown family \"%s\"", text_of(o, "family"));
+	if (!hex_parse(hex, strlen(hex), room, FLOW_NLRI_MAX + 2, &len))
+		return err_at(e, 0, 0, "a rule whose nlri is no hex");
+	r = rd_over(room, len);
+	if (!flow_nlri_read(&r, family->family, family->vpn, ret, NULL, e))
+		return false;
+	return rd_left(&r) == 0 || err_at(e, 0, 0, "octets behind the nlri");
+}
+
+static bool read_actions(const json_t *o, struct flow_actions *ret, struct err *e)
+{
+	static uint8_t ext[FEED_EXT_OCTETS], ext6[FEED_EXT_OCTETS];
+	const char *hop = text_of(o, "next-hop");
+	int n = hex_pieces(o, "ext", 8, ext), n6 = hex_pieces(o, "ext6", 20, ext6);
+	struct addr next_hop;
+
+	if (n < 0 || n6 < 0)
+		return err_at(e, 0, 0, "a rule whose communities are no hex of whole communities");
+	if (*hop != '\0' && !addr_parse(hop, strlen(hop), &next_hop))
+		return err_at(e, 0, 0, "a rule whose next-hop is no address");
+	flow_actions_read(ext, (size_t)n, ext6, (size_t)n6, *hop != '\0' ? &next_hop : NULL, ret);
+	return true;
+}
+
+/* ---- Events --------------------------------------------------------------------------- */
+
+static void set_confirmed(struct rule *r, void *ctx)
+{
+	const bool *confirmed = ctx;
+
+	r->confirmed = *confirmed;
+}
+
+static bool on_hello(struct feed *f, const json_t *o, const char *kernel_epoch, struct err *e)
+{
+	const char *epoch = text_of(o, "epoch");
+	bool same = strcmp(epoch, kernel_epoch) == 0;
+
+	if (*epoch == '\0' || strlen(epoch) >= sizeof(f->epoch))
+		return err_at(e, 0, 0, "a hello without a usable epoch");
+	if (same || strcmp(epoch, f->epoch) != 0)
+		ruleset_each(f->rules, set_confirmed, &same);
+	(void)snprintf(f->epoch, sizeof(f->epoch), "%s", epoch);
+	f->settled = json_is_true(json_object_get(o, "settled"));
+	return true;
+}
+
+static void set_unseen(struct rule *r, void *ctx)
+{
+	(void)ctx;
+	r->seen = false;
+}
+
+static bool on_begin(struct feed *f, const json_t *o, const char *kernel_epoch, struct err *e)
+{
+	(void)kernel_epoch;
+	(void)e;
+	f->in_change = true;
+	f->snapshot = json_is_true(json_object_get(o, "snapshot"));
+	if (f->snapshot)
+		ruleset_each(f->rules, set_unseen, NULL);
+	return true;
+}
+
+static bool add_rule(struct feed *f, const json_t *o, const struct flow_nlri *n, struct err *e)
+{
+	struct flow_actions actions;
+	struct rule *r;
+
+	if (!read_actions(o, &actions, e))
+		return false;
+	r = ruleset_need(f->rules, n);
+	if (r == NULL)
+		return err_at(e, 0, 0, "no room for a rule beyond %d", RULESET_KNOWN_MAX);
+	rule_set_then(r, &actions);
+	r->wanted = r->seen = r->confirmed = true;
+	return true;
+}
+
+static bool on_rule(struct feed *f, const json_t *o, const char *kernel_epoch, struct err *e)
+{
+	uint8_t room[FLOW_NLRI_MAX + 2];
+	struct flow_nlri n;
+	struct rule *r;
+
+	(void)kernel_epoch;
+	if (!read_nlri(o, room, &n, e))
+		return false;
+	f->dirty = true;
+	if (strcmp(text_of(o, "op"), "add") == 0)
+		return add_rule(f, o, &n, e);
+	if (strcmp(text_of(o, "op"), "remove") != 0)
+		return err_at(e, 0, 0, "a rule with unknown op \"%s\"", text_of(o, "op"));
+	r = ruleset_find(f->rules, &n);
+	if (r != NULL)
+		r->wanted = r->seen = false;
+	return true;
+}
+
+/* What a whole snapshot does not have. */
+static void judge_unseen(struct rule *r, void *ctx)
+{
+	const struct feed *f = ctx;
+
+	if (r->seen)
+		return;
+	r->wanted = r->slot >= 0 && !r->confirmed && !f->settled;
+	if (r->wanted) { /* a change that broke off may have touched it */
+		r->then = r->installed;
+		r->then_ok = true;
+	}
+}
+
+static bool on_commit(struct feed *f, const json_t *o, const char *kernel_epoch, struct err *e)
+{
+	(void)o;
+	(void)kernel_epoch;
+	if (!f->in_change)
+		return err_at(e, 0, 0, "a commit without a begin");
+	if (f->snapshot) {
+		ruleset_each(f->rules, judge_unseen, f);
+		f->complete = f->dirty = true;
+	}
+	f->in_change = f->snapshot = false;
+	return true;
+}
+
+static void drop_unconfirmed(struct rule *r, void *ctx)
+{
+	(void)ctx;
+	if (!r->confirmed)
+		r->wanted = false;
+}
+
+static bool on_settled(struct feed *f, const json_t *o, const char *kernel_epoch, struct err *e)
+{
+	(void)kernel_epoch;
+	if (strcmp(text_of(o, "epoch"), f->epoch) != 0)
+		return err_at(e, 0, 0, "settled for another epoch");
+	f->settled = f->dirty = true;
+	/* Before a whole snapshot nothing can be missing yet. */
+	if (f->complete)
+		ruleset_each(f->rules, drop_unconfirmed, NULL);
+	return true;
+}
+
+static const struct {
+	const char *name;
+	bool (*on)(struct feed *f, const json_t *o, const char *kernel_epoch, struct err *e);
+} events[] = {
+	{ "hello", on_hello },   { "begin", on_begin },     { "rule", on_rule },
+	{ "commit", on_commit }, { "settled", on_settled },
+};
+
+static bool on_event(struct feed *f, const json_t *o, const char *kernel_epoch, struct err *e)
+{
+	const char *name = text_of(o, "event");
+
+	for (size_t i = 0; i < sizeof(events) / sizeof(events[0]); i++)
+		if (strcmp(events[i].name, name) == 0)
+			return events[i].on(f, o, kernel_epoch, e);
+	/* The answer to `subscribe`; and events of hubs to come. */
+	if (json_is_false(json_object_get(o, "ok")))
+		return err_at(e, 0, 0, "headgated refuses: %s", text_of(o, "error"));
+	return true;
+}
+
+void feed_restart(struct feed *f)
+{
+	f->in_change = f->snapshot = f->complete = f->settled = false;
+}
+
+bool feed_line(struct feed *f, const char *line, const char *kernel_epoch, struct err *e)
+{
+	json_error_t why;
+	json_t *o = json_loads(line, JSON_REJECT_DUPLICATES, &why);
+	bool ok;
+
+	if (o == NULL)
+		ok = err_at(e, 0, 0, "a line that is no JSON: %s", why.text);
+	else
+		ok = on_event(f, o, kernel_epoch, e);
+	json_decref(o);
+	f->unreadable += !ok;
+	return ok;
+}
+
+bool feed_ready(const struct feed *f)
+{
+	return f->complete && !f->in_change;
+}

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: ISC */
+/* plan.c - rules as the XDP program reads them, or the reason why not.
+ *
+ * What is not exact is refused: an action that is not built, a rate that is no number, more
+ * ranges than a slot holds.  It knows neither maps nor other rules.
+ */
+#include "enforce/plan.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- Actions ------------------------------------------------------------------------ */
+
+struct plan_refusal {
+	bool (*asks)(const struct flow_actions *a);
+	const char *reason;
+};
+
+static bool asks_more(const struct flow_actions *a)
+{
+	return a->more;
+}
+
+static bool asks_sample(const struct flow_actions *a)
+{
+	return a->sample;
+}
+
+static bool asks_mark(const struct flow_actions *a)
+{
+	return a->has_mark;
+}
+
+static bool asks_redirect_rt(const struct flow_actions *a)
+{
+	return a->redirect == FLOW_REDIRECT_RT;
+}
+
+static bool asks_copy(const struct flow_actions *a)
+{
+	return a->redirect == FLOW_REDIRECT_IP && a->copy;
+}
+
+static bool asks_redirect_ip(const struct flow_actions *a)
+{
+	return a->redirect == FLOW_REDIRECT_IP;
+}
+
+static bool asks_interface_set(const struct flow_actions *a)
+{
+	return a->interface_sets > 0;
+}
+
+static bool asks_no_number(const struct flow_actions *a)
+{
+	return (a->has_rate_bytes && isnan(a->rate_bytes)) ||
+	       (a->has_rate_packets && isnan(a->rate_packets));
+}
+
+static bool asks_infinity(const struct flow_actions *a)
+{
+	return (a->has_rate_bytes && isinf(a->rate_bytes)) ||
+	       (a->has_rate_packets && isinf(a->rate_packets));
+}
+
+static const struct plan_refusal refusals[] = {
+	{ asks_redirect_rt, "redirect to a VRF is not enforced" },
+	{ asks_copy, "copy to an address is not enforced" },
+	{ asks_redirect_ip, "redirect to an address is not enforced" },
+	{ asks_mark, "mark is not enforced" },
+	{ asks_sample, "sample is not enforced" },
+	{ asks_more, "going on with later rules (traffic-action bit 47) is not enforced" },
+	{ asks_interface_set, "interface-set is not enforced" },
+	{ asks_no_number, "the rate is not a number" },
+	{ asks_infinity, "the rate is infinite" },
+};
+
+bool plan_then_make(const struct flow_actions *a, struct plan_then *ret, struct err *e)
+{
+	struct plan_then t = { .kind = XDP_THEN_ACCEPT };
+
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
+		if (refusals[i].asks(a))
+			return err_at(e, 0, 0, "%s", refusals[i].reason);
+	if (a->has_rate_bytes || a->has_rate_packets)
+		t.kind = XDP_THEN_RATE;
+	if (a->has_rate_bytes)
+		t.rate[XDP_UNIT_OCTETS] = a->rate_bytes;
+	if (a->has_rate_packets)
+		t.rate[XDP_UNIT_PACKETS] = a->rate_packets;
+	/* RFC 8955 7.1, 7.2: a rate of 0 discards, and of two rates the lower one decides. */
+	if ((a->has_rate_bytes && a->rate_bytes <= 0) ||
+	    (a->has_rate_packets && a->rate_packets <= 0))
+		t = (struct plan_then){ .kind = XDP_THEN_DISCARD };
+	*ret = t;
+	return true;
+}
+
+bool plan_then_equal(const struct plan_then *a, const struct plan_then *b)
+{
+	return a->kind == b->kind && memcmp(a->rate, b->rate, sizeof(a->rate)) == 0;
+}
+
+enum {
+	TICKS_PER_NS = 16, /* struct xdp_rate counts in sixteenths */
+	BURST_MS = 20,     /* and no less, or the coarse clock would be too coarse */
+	COST_BITS = 46,    /* so that the cost of the longest packet, 2^17 octets, fits 64 bits */
+	COST_SHIFT = 16
+};
+
+/* So many units may pass at once at a rate so low that they do not come in BURST_MS: a few whole
+ * packets, because a limit that lets no two packets pass in a row breaks what it limits. */
+static const double burst_units[XDP_UNITS] = {
+	[XDP_UNIT_OCTETS] = 6000,
+	[XDP_UNIT_PACKETS] = 4,
+};
+
+static void rate_write(float rate, double units, struct xdp_rate *ret)
+{
+	double per_unit = 1e9 * TICKS_PER_NS / (double)rate;
+	double cost_max = (double)(1ULL << COST_BITS);
+	double burst = 1e6 * TICKS_PER_NS * BURST_MS;
+
+	*ret = (struct xdp_rate){ 0 };
+	if (!(rate > 0))
+		return;
+	memcpy(&ret->rate, &rate, sizeof(ret->rate));
+	ret->shift = per_unit * (1 << COST_SHIFT) < cost_max ? COST_SHIFT : 0;
+	per_unit = fmin(per_unit, cost_max);
+	ret->cost = (__u64)ceil(per_unit * (double)(1ULL << ret->shift));
+	ret->burst = (__u64)fmax(burst, per_unit * units);
+}
+
+void plan_then_write(const struct plan_then *t, struct xdp_then *ret)
+{
+	*ret = (struct xdp_then){ .kind = t->kind };
+	for (int i = 0; i < XDP_UNITS; i++)
+		rate_write(t->rate[i], burst_units[i], &ret->rate[i]);
+}
+
+void plan_then_read(const struct xdp_then *x, struct plan_then *ret)
+{
+	*ret = (struct plan_then){ .kind = x->kind };
+	for (int i = 0; i < XDP_UNITS; i++)
+		memcpy(&ret->rate[i], &x->rate[i].rate, sizeof(ret->rate[i]));
+}
+
+/* ---- Match -------------------------------------------------------------------------- */
+
+static void prefix_make(const struct flow_normal_prefix *p, struct xdp_prefix *ret)
+{
+	uint8_t mask[16] = { 0 };
+
+	if (!p->present)
+		return;
+	for (unsigned i = p->offset; i < p->len; i++)
+		mask[i / 8] |= (uint8_t)(0x80 >> i % 8);
+	memcpy(ret->mask, mask, sizeof(ret->mask));
+	memcpy(ret->value, p->octets, sizeof(ret->value));
+}
+
+static void numeric_make(const struct flow_normal *n, struct xdp_rule *ret)
+{
+	for (unsigned t = 1; t <= FLOW_COMPONENTS; t++) {
+		if (!n->numeric[t].present)
+			continue;
+		ret->has |= 1u << t;
+		ret->numeric[t].first = n->numeric[t].first;
+		ret->numeric[t].count = n->numeric[t].count;
+	}
+	for (unsigned i = 0; i < n->span_count; i++)
+		ret->spans[i] = (struct xdp_span){ .lo = n->spans[i].lo, .hi = n->spans[i].hi };
+}
+
+bool plan_rule_make(const struct flow_nlri *nlri, struct xdp_rule *ret, struct err *e)
+{
+	struct flow_normal n;
+
+	if (nlri->vpn)
+		return err_at(e, 0, 0, "rules of a VPN are not enforced");
+	if (!flow_normal_make(nlri, &n, e))
+		return false;
+	if (n.span_count > XDP_SPANS_MAX)
+		return err_at(e, 0, 0, "more than %d ranges of values", XDP_SPANS_MAX);
+	memset(ret, 0, sizeof(*ret));
+	ret->family = n.family == FLOW_IPV6 ? XDP_IPV6 : XDP_IPV4;
+	prefix_make(&n.destination, &ret->destination);
+	prefix_make(&n.source, &ret->source);
+	numeric_make(&n, ret);
+	if (n.has_tcp_flags) {
+		ret->has |= 1u << FLOW_TCP_FLAGS;
+		memcpy(ret->tcp_flags, n.tcp_flags, sizeof(ret->tcp_flags));
+	}
+	if (n.has_fragment) {
+		ret->has |= 1u << FLOW_FRAGMENT;
+		ret->fragment = n.fragment;
+	}
+	return true;
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: ISC */
+/* report.c - see report.h.
+ *
+ * Only what changed is sent: with a table that is full for a hundred thousand rules, they are named
+ * once and not each second.  A line stays well under the limit of the socket.
+ */
+#include "enforce/report.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/str.h"
+
+enum {
+	REPORT_OCTETS = CTL_LINE_MAX / 4, /* a line is sent when it has grown to this */
+	NLRI_HEX = 2 * (FLOW_NLRI_MAX + 2) + 1
+};
+
+struct sending {
+	struct report *report;
+	json_t *rules;
+	size_t octets; /* of the line so far, about */
+	bool ok;
+	struct err *e;
+};
+
+void report_init(struct report *r)
+{
+	char host[40] = "";
+
+	*r = (struct report){ 0 };
+	(void)gethostname(host, sizeof(host) - 1);
+	(void)snprintf(r->name, sizeof(r->name), "%s/%d", host, (int)getpid());
+}
+
+void report_close(struct report *r)
+{
+	ctl_client_free(r->client);
+	r->client = NULL;
+	r->unanswered = 0;
+}
+
+static void forget_reported(struct rule *r, void *ctx)
+{
+	(void)ctx;
+	r->reported = false;
+}
+
+bool report_open(struct report *r, const char *socket, struct ruleset *rules, struct err *e)
+{
+	if (r->client != NULL)
+		return true;
+	r->client = ctl_client_open(socket, e);
+	ruleset_each(rules, forget_reported, NULL);
+	return r->client != NULL;
+}
+
+static const char *family_name(const struct flow_nlri *n)
+{
+	static const char *const names[FLOW_FAMILIES][2] = {
+		[FLOW_IPV4] = { "ipv4-flow", "ipv4-flow-vpn" },
+		[FLOW_IPV6] = { "ipv6-flow", "ipv6-flow-vpn" },
+	};
+
+	return names[n->family][n->vpn];
+}
+
+static const char *state_name(enum rule_state s)
+{
+	switch (s) {
+	case RULE_ENFORCED:
+		return "enforced";
+	case RULE_MONITOR:
+		return "monitor";
+	case RULE_NOT_ENFORCED:
+		break;
+	}
+	return "not-enforced";
+}
+
+static const char *nlri_hex(const struct flow_nlri *n, char buf[NLRI_HEX])
+{
+	uint8_t octets[FLOW_NLRI_MAX + 2];
+	struct wr w = wr_over(octets, sizeof(octets));
+	struct str s = str_over(buf, NLRI_HEX);
+
+	flow_nlri_write(&w, n);
+	str_add_hex(&s, octets, wr_len(&w));
+	return buf;
+}
+
+static json_t *rule_object(const struct rule *r)
+{
+	char hex[NLRI_HEX];
+
+	return json_pack(
+		"{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "family", family_name(&r->nlri), "nlri",
+		nlri_hex(&r->nlri, hex), "state", state_name(r->state), "reason", rule_reason(r),
+		"packets", (json_int_t)(r->before.packets + r->now.packets), "octets",
+		(json_int_t)(r->before.octets + r->now.octets), "dropped-packets",
+		(json_int_t)(r->before.dropped_packets + r->now.dropped_packets), "dropped-octets",
+		(json_int_t)(r->before.dropped_octets + r->now.dropped_octets));
+}
+
+/* Sends the line that has been gathered, if any. */
+static void flush(struct sending *s)
+{
+	json_t *o;
+	char *text = NULL, *line = NULL;
+
+	if (!s->ok || json_array_size(s->rules) == 0)
+		return;
+	o = json_pack("{s:s, s:O}", "enforcer", s->report->name, "rules", s->rules);
+	if (o != NULL)
+		text = json_dumps(o, JSON_COMPACT);
+	if (text == NULL || asprintf(&line, "report %s", text) < 0)
+		s->ok = err_at(s->e, 0, 0, "out of memory");
+	else
+		s->ok = ctl_client_send(s->report->client, line, s->e);
+	s->report->unanswered += s->ok;
+	free(line);
+	free(text);
+	json_decref(o);
+	json_array_clear(s->rules);
+	s->octets = 0;
+}
+
+static void add_changed(struct rule *r, void *ctx)
+{
+	struct sending *s = ctx;
+	uint64_t packets = r->before.packets + r->now.packets;
+
+	if (r->reported && r->reported_state == r->state && r->reported_packets == packets)
+		return;
+	if (!s->ok || json_array_append_new(s->rules, rule_object(r)) < 0)
+		return;
+	r->reported = true;
+	r->reported_state = r->state;
+	r->reported_packets = packets;
+	s->octets += 2 * r->nlri.len + 256;
+	if (s->octets >= REPORT_OCTETS)
+		flush(s);
+}
+
+bool report_send(struct report *r, struct ruleset *rules, struct err *e)
+{
+	struct sending s = { .report = r, .ok = true, .e = e };
+
+	if (r->client == NULL || r->unanswered > 0)
+		return true;
+	s.rules = json_array();
+	if (s.rules == NULL)
+		return err_at(e, 0, 0, "out of memory");
+	ruleset_each(rules, add_changed, &s);
+	flush(&s);
+	json_decref(s.rules);
+	return s.ok;
+}
+
+/* An answer's closing line; others are not asked for. */
+static bool on_answer(struct report *r, const char *line, struct err *e)
+{
+	json_error_t why;
+	json_t *o = json_loads(line, 0, &why);
+	json_t *ok = json_object_get(o, "ok");
+	const char *error = json_string_value(json_object_get(o, "error"));
+	bool good = !json_is_false(ok);
+
+	if (ok != NULL && r->unanswered > 0)
+		r->unanswered--;
+	if (!good)
+		err_at(e, 0, 0, "headgated refuses our report: %s", error != NULL ? error : "");
+	json_decref(o);
+	return good;
+}
+
+bool report_read(struct report *r, struct err *e)
+{
+	const char *line;
+
+	while (r->client != NULL)
+		switch (ctl_client_line(r->client, 0, &line, e)) {
+		case CTL_GOT_LINE:
+			if (!on_answer(r, line, e))
+				return false;
+			break;
+		case CTL_GOT_NOTHING:
+			return true;
+		case CTL_GOT_CLOSED:
+			return false;
+		}
+	return true;
+}

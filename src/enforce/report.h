@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: ISC */
+/* report.h - tells the hub what became of its rules, on a connection of its own. */
+#ifndef ENFORCE_REPORT_H
+#define ENFORCE_REPORT_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "ctl/client.h"
+#include "enforce/ruleset.h"
+
+struct report {
+	struct ctl_client *client; /* owned; NULL: no connection */
+	unsigned unanswered;       /* reports the hub has not answered yet */
+	char name[64];             /* of this enforcer */
+};
+
+void report_init(struct report *r);
+void report_close(struct report *r);
+/* Opens the connection if there is none; all rules are then to be reported anew. */
+bool report_open(struct report *r, const char *socket, struct ruleset *rules, struct err *e);
+/* Sends what has changed since the last report, unless the hub still has one to answer. */
+bool report_send(struct report *r, struct ruleset *rules, struct err *e);
+/* Reads answers.  False when the connection has ended or the hub refuses what we say. */
+bool report_read(struct report *r, struct err *e);
+
+#endif

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: ISC */
+/* ruleset.c - see ruleset.h.  A rule is what its NLRI's octets say; family and kind belong to the
+ * key.
+ */
+#include "enforce/ruleset.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static struct rule *rule_of(const struct map_node *n)
+{
+	return (struct rule *)(uintptr_t)((const char *)n - offsetof(struct rule, node));
+}
+
+static uint64_t key_hash(const struct ruleset *rs, const struct flow_nlri *n)
+{
+	return map_hash(n->octets, n->len, rs->seed ^ ((uint64_t)n->family << 1 | n->vpn));
+}
+
+static bool key_equal(const struct map_node *n, const void *key)
+{
+	return flow_nlri_equal(&rule_of(n)->nlri, key);
+}
+
+void ruleset_init(struct ruleset *rs, uint64_t seed)
+{
+	*rs = (struct ruleset){ .seed = seed };
+}
+
+struct rule *ruleset_find(const struct ruleset *rs, const struct flow_nlri *n)
+{
+	struct map_node *found = map_find(&rs->map, key_hash(rs, n), key_equal, n);
+
+	return found != NULL ? rule_of(found) : NULL;
+}
+
+static struct rule *rule_new(const struct flow_nlri *n)
+{
+	struct rule *r = calloc(1, sizeof(*r) + n->len);
+	struct xdp_rule compiled;
+	struct err e = { 0 };
+
+	if (r == NULL)
+		return NULL;
+	memcpy(r->octets, n->octets, n->len);
+	r->nlri = *n;
+	r->nlri.octets = r->octets;
+	r->slot = r->action = -1;
+	r->match_ok = plan_rule_make(&r->nlri, &compiled, &e);
+	if (!r->match_ok)
+		r->why_match = strdup(e.text);
+	return r;
+}
+
+static void rule_free(struct rule *r)
+{
+	free(r->why_match);
+	free(r->why_then);
+	free(r);
+}
+
+struct rule *ruleset_need(struct ruleset *rs, const struct flow_nlri *n)
+{
+	struct rule *r = ruleset_find(rs, n);
+
+	if (r != NULL)
+		return r;
+	if (rs->map.count >= RULESET_KNOWN_MAX) {
+		rs->too_many++;
+		return NULL;
+	}
+	r = rule_new(n);
+	if (r != NULL && !map_insert(&rs->map, &r->node, key_hash(rs, n))) {
+		rule_free(r);
+		return NULL;
+	}
+	return r;
+}
+
+void ruleset_remove(struct ruleset *rs, struct rule *r)
+{
+	map_remove(&rs->map, &r->node);
+	rule_free(r);
+}
+
+struct each {
+	void (*visit)(struct rule *r, void *ctx);
+	void *ctx;
+};
+
+static void each_node(struct map_node *n, void *ctx)
+{
+	const struct each *e = ctx;
+
+	e->visit(rule_of(n), e->ctx);
+}
+
+void ruleset_each(struct ruleset *rs, void (*visit)(struct rule *r, void *ctx), void *ctx)
+{
+	map_each(&rs->map, each_node, &(struct each){ .visit = visit, .ctx = ctx });
+}
+
+static void free_rule(struct rule *r, void *ctx)
+{
+	ruleset_remove(ctx, r);
+}
+
+void ruleset_done(struct ruleset *rs)
+{
+	ruleset_each(rs, free_rule, rs);
+	map_done(&rs->map);
+}
+
+void rule_set_then(struct rule *r, const struct flow_actions *a)
+{
+	struct err e = { 0 };
+
+	r->then_ok = plan_then_make(a, &r->then, &e);
+	free(r->why_then);
+	r->why_then = r->then_ok ? NULL : strdup(e.text);
+	r->reported = false;
+}
+
+const char *rule_reason(const struct rule *r)
+{
+	const char *why = !r->match_ok ? r->why_match : r->why_then;
+
+	if (r->state != RULE_NOT_ENFORCED)
+		return "";
+	if (r->match_ok && r->then_ok)
+		return "table full";
+	return why != NULL ? why : "out of memory";
+}
+
+struct gather {
+	struct rule **list;
+	size_t count;
+};
+
+static void gather_rule(struct rule *r, void *ctx)
+{
+	struct gather *g = ctx;
+
+	if (r->wanted && r->match_ok && r->then_ok)
+		g->list[g->count++] = r;
+}
+
+static int in_order(const void *a, const void *b)
+{
+	struct rule *const *x = a, *const *y = b;
+
+	return flow_order(&(*x)->nlri, &(*y)->nlri);
+}
+
+struct rule **ruleset_in_order(struct ruleset *rs, size_t *ret_count)
+{
+	struct gather g = { .list = calloc(rs->map.count + 1, sizeof(struct rule *)) };
+
+	if (g.list == NULL)
+		return NULL;
+	ruleset_each(rs, gather_rule, &g);
+	qsort(g.list, g.count, sizeof(struct rule *), in_order);
+	*ret_count = g.count;
+	return g.list;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: ISC */
+/* ruleset.h - the rules that the enforcer knows: those the hub wants and those the kernel has. */
+#ifndef ENFORCE_RULESET_H
+#define ENFORCE_RULESET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/map.h"
+#include "enforce/plan.h"
+#include "enforce/xdp_maps.h"
+#include "flow/flow.h"
+
+enum {
+	/* Known at a time; the hub's rules beyond are counted and left alone. */
+	RULESET_KNOWN_MAX = 200000
+};
+
+enum rule_state {
+	RULE_NOT_ENFORCED,
+	RULE_ENFORCED,
+	RULE_MONITOR
+};
+
+struct rule {
+	struct map_node node;
+	bool wanted;    /* in force after the next change */
+	bool seen;      /* in the snapshot that is being read */
+	bool confirmed; /* named by the hub in its present epoch */
+	bool listed;    /* chosen by the change that is being made */
+	bool match_ok, then_ok;
+	int slot, action; /* in the kernel; -1: not there */
+	struct plan_then then, installed;
+	enum rule_state state;
+	char *why_match, *why_then; /* owned; NULL: no reason against it */
+	struct xdp_counters before; /* of slots that the rule had and lost */
+	struct xdp_counters now;
+	bool reported;
+	enum rule_state reported_state;
+	uint64_t reported_packets;
+	struct flow_nlri nlri; /* over octets */
+	uint8_t octets[];
+};
+
+struct ruleset {
+	struct map map;
+	uint64_t seed, too_many;
+};
+
+void ruleset_init(struct ruleset *rs, uint64_t seed);
+void ruleset_done(struct ruleset *rs);
+struct rule *ruleset_find(const struct ruleset *rs, const struct flow_nlri *n);
+/* The rule with this NLRI, made if need be; NULL when there is no room. */
+struct rule *ruleset_need(struct ruleset *rs, const struct flow_nlri *n);
+void ruleset_remove(struct ruleset *rs, struct rule *r);
+/* Every rule, in no order; the visitor may remove the one it is given. */
+void ruleset_each(struct ruleset *rs, void (*visit)(struct rule *r, void *ctx), void *ctx);
+
+/* What the rule asks for now; its communities as in the feed. */
+void rule_set_then(struct rule *r, const struct flow_actions *a);
+/* Why it is not enforced; "" when it is. */
+const char *rule_reason(const struct rule *r);
+/* Those that are wanted and can be had, sorted as they are to be tried.  The array is the
+ * caller's to free; NULL when memory is out. */
+struct rule **ruleset_in_order(struct ruleset *rs, size_t *ret_count);
+
+#endif
