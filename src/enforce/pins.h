@@ -8,12 +8,12 @@
 #include "base/err.h"
 
 enum {
-	PINS_PATH_MAX = 512
+	PINS_PATH_MAX = 768
 };
 
 struct pins {
-	char dir[PINS_PATH_MAX - 64]; /* room for a name behind it */
-	int fd;                       /* of the directory; holds the lock */
+	char dir[PINS_PATH_MAX - 257]; /* room for a name behind it */
+	int fd;                        /* of the directory; holds the lock */
 };
 
 /* Makes the directory if need be and locks it: one enforcer for each.  The lock ends with the

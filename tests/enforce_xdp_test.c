@@ -1,0 +1,818 @@
+/* SPDX-License-Identifier: ISC */
+/* The XDP program against the reference matcher, through the kernel's own test run.
+ *
+ * Random sets of rules, made to overlap, and random frames, made to hit the rules' edges: the
+ * verdict and the counter that rose must be those of the first rule in order that flow_match names.
+ * HEADGATE_SEED repeats a run, HEADGATE_COMPARISONS makes it longer. */
+#include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include <bpf/bpf.h>
+#include <cmocka.h>
+#include <linux/bpf.h>
+
+#include "enforce/ruleset.h"
+#include "enforce/xdp.h"
+#include "flow/flow.h"
+
+enum {
+	COMPARISONS = 100000,
+	FAULT_COMPARISONS = 30000, /* so many must be enough to see a planted fault */
+	SET_RULES = 24,
+	SET_FRAMES = 128,
+	FRAME_MAX = 1400
+};
+
+/* ---- Chance ---------------------------------------------------------------------------- */
+
+static uint64_t chance = 1;
+
+static uint32_t any(void)
+{
+	chance ^= chance << 13;
+	chance ^= chance >> 7;
+	chance ^= chance << 17;
+	return (uint32_t)(chance >> 32);
+}
+
+static uint32_t below(uint32_t n)
+{
+	return any() % n;
+}
+
+static bool one_in(uint32_t n)
+{
+	return below(n) == 0;
+}
+
+static uint64_t env_number(const char *name, uint64_t otherwise)
+{
+	const char *text = getenv(name);
+
+	return text != NULL && *text != '\0' ? strtoull(text, NULL, 0) : otherwise;
+}
+
+/* The seed of this run; printed, so that a failure can be had again. */
+static uint64_t run_seed(void)
+{
+	static uint64_t seed;
+
+	if (seed != 0)
+		return seed;
+	if (getrandom(&seed, sizeof(seed), 0) < 0)
+		seed = 1;
+	seed = env_number("HEADGATE_SEED", seed) | 1;
+	printf("# HEADGATE_SEED=%llu\n", (unsigned long long)seed);
+	return seed;
+}
+
+/* ---- Rules: small domains, so that they overlap ---------------------------------------- */
+
+static const uint16_t values[FLOW_COMPONENTS + 1][8] = {
+	[FLOW_PROTOCOL] = { 6, 17, 1, 58, 47, 0, 44, 51 },
+	[FLOW_PORT] = { 53, 80, 0, 65535, 1024, 123, 255, 256 },
+	[FLOW_DESTINATION_PORT] = { 53, 80, 0, 65535, 1024, 123, 255, 256 },
+	[FLOW_SOURCE_PORT] = { 53, 80, 0, 65535, 1024, 123, 255, 256 },
+	[FLOW_ICMP_TYPE] = { 8, 0, 3, 128, 129, 135, 255, 11 },
+	[FLOW_ICMP_CODE] = { 0, 1, 4, 255, 3, 2, 10, 13 },
+	[FLOW_PACKET_LENGTH] = { 40, 60, 20, 100, 65535, 0, 28, 61 },
+	[FLOW_DSCP] = { 0, 10, 46, 63, 8, 1, 26, 34 },
+	[FLOW_LABEL] = { 0, 1, 65535, 4096, 255, 256, 7, 9 },
+};
+
+static void make_address(uint8_t *out, size_t octets)
+{
+	static const uint8_t base[2][16] = {
+		{ 0xc0, 0x00, 0x02, 0x01, 0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0, 0, 0, 1 },
+		{ 0xc0, 0x00, 0x02, 0x81, 0x20, 0x01, 0x0d, 0xb8, 0, 0, 0, 0, 0x80, 0, 0, 2 },
+	};
+
+	memcpy(out, base[below(2)], octets);
+	if (one_in(3))
+		out[below((uint32_t)octets)] ^= (uint8_t)(1u << below(8));
+}
+
+static void write_prefix(struct wr *w, enum flow_family family)
+{
+	uint8_t address[16], pattern[17] = { 0 };
+	unsigned bits = family == FLOW_IPV4 ? 32 : 128, offset = 0;
+	static const uint8_t lengths[] = { 0, 1, 7, 8, 9, 16, 24, 25, 31, 32 };
+	unsigned len = one_in(4) ? below(bits + 1) : lengths[below(sizeof(lengths))];
+
+	make_address(address, bits / 8);
+	if (family == FLOW_IPV6) {
+		if (one_in(3))
+			len = 128 - below(9);
+		if (len > 0 && one_in(2))
+			offset = below(len);
+	}
+	for (unsigned i = offset; i < len; i++)
+		if (address[i / 8] >> (7 - i % 8) & 1)
+			pattern[(i - offset) / 8] |= (uint8_t)(0x80 >> (i - offset) % 8);
+	wr_u8(w, (uint8_t)len);
+	if (family == FLOW_IPV6)
+		wr_u8(w, (uint8_t)offset);
+	wr_bytes(w, pattern, (len - offset + 7) / 8);
+}
+
+static void write_numeric(struct wr *w, uint8_t type)
+{
+	unsigned count = 1 + (one_in(2) ? below(4) : 0);
+
+	for (unsigned i = 0; i < count; i++) {
+		uint32_t v = values[type][below(8)] + (one_in(4) ? below(3) : 0);
+		uint8_t width = type == FLOW_DSCP ? 0 : v > 0xffff ? 2 : v > 0xff ? 1 : 0;
+		uint8_t op = one_in(3) ? FLOW_OP_EQ : below(8);
+
+		if (type != FLOW_DSCP && one_in(6))
+			width = (uint8_t)(width + below(4 - width));
+		if (one_in(2))
+			op |= FLOW_OP_AND;
+		if (one_in(20))
+			op |= 0x08;
+		if (i + 1 == count)
+			op |= FLOW_OP_END;
+		wr_u8(w, (uint8_t)(op | width << 4));
+		wr_uint(w, (size_t)1 << width, v);
+	}
+}
+
+static void write_bitmask(struct wr *w, uint8_t type)
+{
+	unsigned count = 1 + (one_in(2) ? below(3) : 0);
+
+	for (unsigned i = 0; i < count; i++) {
+		uint8_t width = type == FLOW_TCP_FLAGS && one_in(3);
+		uint32_t v = type == FLOW_TCP_FLAGS ? (one_in(2) ? 1u << below(8) : below(64))
+						    : below(one_in(20) ? 256 : 16);
+		uint8_t op = (uint8_t)(below(4) | width << 4);
+
+		if (width == 1 && one_in(2))
+			v |= below(one_in(10) ? 256 : 16) << 8;
+		if (one_in(3))
+			op |= FLOW_OP_AND;
+		if (i + 1 == count)
+			op |= FLOW_OP_END;
+		wr_u8(w, op);
+		wr_uint(w, (size_t)1 << width, v);
+	}
+}
+
+/* False when chance made one that is none. */
+static bool make_rule(uint8_t room[FLOW_NLRI_MAX], struct flow_nlri *ret)
+{
+	struct wr w = wr_over(room, FLOW_NLRI_MAX);
+	enum flow_family family = below(2) ? FLOW_IPV6 : FLOW_IPV4;
+	unsigned last = family == FLOW_IPV6 ? FLOW_LABEL : FLOW_FRAGMENT;
+	unsigned rare = 3 + below(8);
+
+	for (uint8_t type = 1; type <= last; type++) {
+		if (!one_in(rare))
+			continue;
+		wr_u8(&w, type);
+		switch (flow_comp_type(type, family)->kind) {
+		case FLOW_PREFIX:
+			write_prefix(&w, family);
+			break;
+		case FLOW_NUMERIC:
+			write_numeric(&w, type);
+			break;
+		case FLOW_BITMASK:
+			write_bitmask(&w, type);
+			break;
+		}
+	}
+	*ret = (struct flow_nlri){ .family = family, .octets = room, .len = wr_len(&w) };
+	return wr_ok(&w) && ret->len > 0 && flow_nlri_check(ret, NULL);
+}
+
+/* ---- Frames ----------------------------------------------------------------------------- */
+
+struct frame {
+	uint8_t octets[FRAME_MAX];
+	size_t len;
+	size_t ip;    /* where the IP header is */
+	bool is_ip;   /* what the link layer says is there is IP */
+	uint8_t hint; /* the protocol that was aimed at */
+};
+
+static uint32_t near_value(uint8_t type)
+{
+	uint32_t v = one_in(8) ? any() : values[type][below(8)];
+
+	return v + (one_in(4) ? below(3) - 1u : 0);
+}
+
+static void write_ethernet(struct wr *w, uint16_t type, struct frame *f)
+{
+	unsigned tags = one_in(3) ? 1 + below(2) : 0;
+
+	f->is_ip = true;
+	if (one_in(60)) {
+		tags = 3; /* one too many */
+		f->is_ip = false;
+	}
+	for (int i = 0; i < 12; i++)
+		wr_u8(w, (uint8_t)any());
+	for (; tags > 0; tags--) {
+		wr_u16(w, one_in(2) ? 0x8100 : 0x88a8);
+		wr_u16(w, (uint16_t)any());
+	}
+	wr_u16(w, type);
+	f->ip = wr_len(w);
+}
+
+static void write_junk(struct wr *w, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		wr_u8(w, (uint8_t)any());
+}
+
+static void write_transport(struct wr *w, uint8_t protocol)
+{
+	switch (protocol) {
+	case 6:
+		wr_u16(w, (uint16_t)near_value(FLOW_PORT));
+		wr_u16(w, (uint16_t)near_value(FLOW_PORT));
+		write_junk(w, 8);
+		wr_u8(w, (uint8_t)(0x50 | (one_in(3) ? below(16) : 0)));
+		wr_u8(w, (uint8_t)(one_in(2) ? 1u << below(8) : below(64)));
+		write_junk(w, 6);
+		break;
+	case 17:
+		wr_u16(w, (uint16_t)near_value(FLOW_PORT));
+		wr_u16(w, (uint16_t)near_value(FLOW_PORT));
+		write_junk(w, 4);
+		break;
+	default:
+		wr_u8(w, (uint8_t)near_value(FLOW_ICMP_TYPE));
+		wr_u8(w, (uint8_t)near_value(FLOW_ICMP_CODE));
+		write_junk(w, 6);
+	}
+	write_junk(w, one_in(2) ? below(60) : 0);
+}
+
+static uint8_t make_protocol(enum flow_family family)
+{
+	static const uint8_t usual[FLOW_FAMILIES][4] = {
+		[FLOW_IPV4] = { 6, 17, 1, 6 },
+		[FLOW_IPV6] = { 6, 17, 58, 6 },
+	};
+
+	return one_in(6) ? (uint8_t)near_value(FLOW_PROTOCOL) : usual[family][below(4)];
+}
+
+static uint16_t make_fragment(bool ipv6)
+{
+	static const uint16_t v4[] = { 0x4000, 0x2000, 0x0001, 0x2001, 0x1fff, 0x4001, 0x8000 };
+	static const uint16_t v6[] = { 0x0001, 0x0008, 0x0009, 0xfff8, 0x0000, 0x0006, 0xfff9 };
+
+	return ipv6 ? v6[below(7)] : v4[below(7)];
+}
+
+static void write_ipv4(struct wr *w, struct frame *f)
+{
+	uint8_t ihl = one_in(5) ? (uint8_t)below(16) : one_in(4) ? 6 + (uint8_t)below(3) : 5;
+	uint8_t version = one_in(50) ? (uint8_t)below(16) : 4, address[4];
+
+	f->hint = make_protocol(FLOW_IPV4);
+	wr_u8(w, (uint8_t)(version << 4 | ihl));
+	wr_u8(w, (uint8_t)(near_value(FLOW_DSCP) << 2 | below(4)));
+	wr_u16(w, 0); /* total length comes later */
+	write_junk(w, 2);
+	wr_u16(w, one_in(3) ? make_fragment(false) : 0);
+	wr_u8(w, 64);
+	wr_u8(w, f->hint);
+	write_junk(w, 2);
+	make_address(address, 4);
+	wr_bytes(w, address, 4);
+	make_address(address, 4);
+	wr_bytes(w, address, 4);
+	if (ihl > 5)
+		write_junk(w, (ihl - 5u) * 4);
+	write_transport(w, f->hint);
+}
+
+/* Writes the header of this kind, whose next is next. */
+static void write_extension(struct wr *w, uint8_t kind, uint8_t next)
+{
+	uint8_t len = (uint8_t)below(3);
+
+	if (kind == 44) {
+		wr_u8(w, next);
+		wr_u8(w, (uint8_t)any());
+		wr_u16(w, make_fragment(true));
+		write_junk(w, 4);
+		return;
+	}
+	wr_u8(w, next);
+	wr_u8(w, one_in(30) ? (uint8_t)any() : len);
+	write_junk(w, (kind == 51 ? (len + 2u) * 4 : (len + 1u) * 8) - 2);
+}
+
+static void write_ipv6(struct wr *w, struct frame *f)
+{
+	static const uint8_t kinds[] = { 0, 43, 44, 51, 60, 44 };
+	uint8_t chain[12], address[16];
+	unsigned n = one_in(2) ? below(4) : one_in(6) ? 7 + below(4) : 0;
+	uint8_t version = one_in(50) ? (uint8_t)below(16) : 6;
+
+	f->hint = make_protocol(FLOW_IPV6);
+	for (unsigned i = 0; i < n; i++)
+		chain[i] = kinds[below(sizeof(kinds))];
+	chain[n] = f->hint;
+	wr_u32(w, (uint32_t)version << 28 | (near_value(FLOW_DSCP) & 0x3f) << 22 | below(4) << 20 |
+			  (near_value(FLOW_LABEL) & 0xfffff));
+	wr_u16(w, 0);
+	wr_u8(w, chain[0]);
+	wr_u8(w, 64);
+	make_address(address, 16);
+	wr_bytes(w, address, 16);
+	make_address(address, 16);
+	wr_bytes(w, address, 16);
+	for (unsigned i = 0; i < n; i++)
+		write_extension(w, chain[i], chain[i + 1]);
+	write_transport(w, f->hint);
+}
+
+static void put_u16(uint8_t *at, uint32_t v)
+{
+	at[0] = (uint8_t)(v >> 8);
+	at[1] = (uint8_t)v;
+}
+
+/* The length field: mostly true, sometimes edged, sometimes a lie. */
+static uint32_t make_length(uint32_t there, uint32_t header)
+{
+	if (one_in(10))
+		return below(there + 4);
+	if (one_in(12))
+		return near_value(FLOW_PACKET_LENGTH) - header;
+	return there;
+}
+
+static void make_frame(struct frame *f)
+{
+	struct wr w = wr_over(f->octets, sizeof(f->octets));
+	bool ipv6 = below(2);
+	size_t len;
+
+	write_ethernet(&w, ipv6 ? 0x86dd : 0x0800, f);
+	if (ipv6)
+		write_ipv6(&w, f);
+	else
+		write_ipv4(&w, f);
+	len = wr_len(&w) - f->ip;
+	if (ipv6)
+		put_u16(f->octets + f->ip + 4, make_length((uint32_t)len - 40, 40));
+	else
+		put_u16(f->octets + f->ip + 2, make_length((uint32_t)len, 0));
+	if (one_in(8))
+		write_junk(&w, below(20)); /* as a link layer pads */
+	f->len = wr_len(&w);
+	if (one_in(8))
+		f->len = 14 + below((uint32_t)f->len - 13);
+}
+
+/* ---- The comparison --------------------------------------------------------------------- */
+
+struct set {
+	struct ruleset rules;
+	struct rule **list;
+	size_t count;
+	uint64_t expected[XDP_RULES_MAX];
+};
+
+struct outcome {
+	uint64_t compared, matched, different;
+};
+
+static void set_make(struct set *s)
+{
+	uint8_t room[FLOW_NLRI_MAX];
+	struct flow_nlri n;
+	unsigned want = 1 + below(SET_RULES);
+
+	memset(s, 0, sizeof(*s));
+	ruleset_init(&s->rules, 1);
+	while (want-- > 0) {
+		struct flow_actions a = { .has_rate_bytes = !one_in(4) };
+		struct rule *r;
+
+		if (!make_rule(room, &n))
+			continue;
+		r = ruleset_need(&s->rules, &n);
+		assert_non_null(r);
+		rule_set_then(r, &a);
+		r->wanted = true;
+	}
+	s->list = ruleset_in_order(&s->rules, &s->count);
+	assert_non_null(s->list);
+}
+
+static void set_done(struct set *s)
+{
+	free(s->list);
+	ruleset_done(&s->rules);
+}
+
+/* Plain: of all that match, the one that no other is tried before. */
+static int reference(const struct set *s, const struct frame *f)
+{
+	int best = -1;
+
+	if (!f->is_ip || f->len < f->ip)
+		return -1;
+	for (size_t i = 0; i < s->count; i++) {
+		bool v6 = f->octets[f->ip - 2] == 0x86;
+
+		if (v6 != (s->list[i]->nlri.family == FLOW_IPV6))
+			continue;
+		if (!flow_match(&s->list[i]->nlri, f->octets + f->ip, f->len - f->ip))
+			continue;
+		if (best < 0 || flow_order(&s->list[i]->nlri, &s->list[best]->nlri) < 0)
+			best = (int)i;
+	}
+	return best;
+}
+
+static uint32_t kernel_verdict(const struct xdp *x, const uint8_t *octets, size_t len)
+{
+	static uint8_t out[FRAME_MAX + 64];
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = octets, .data_size_in = (__u32)len,
+		    .data_out = out, .data_size_out = sizeof(out), .repeat = 1);
+
+	if (bpf_prog_test_run_opts(xdp_program(x), &opts) < 0)
+		fail_msg("test run of %zu octets: %s", len, strerror(errno));
+	return opts.retval;
+}
+
+static uint64_t counted(const struct xdp *x, int slot)
+{
+	struct xdp_counters c;
+
+	assert_true(xdp_counters(x, slot, &c));
+	return c.packets;
+}
+
+static void print_hex(const char *what, const uint8_t *octets, size_t len)
+{
+	printf("# %s ", what);
+	for (size_t i = 0; i < len; i++)
+		printf("%02x", octets[i]);
+	printf("\n");
+}
+
+static void print_difference(const struct set *s, const struct frame *f, int expected,
+			     uint32_t verdict)
+{
+	print_hex("packet", f->octets + f->ip, f->len > f->ip ? f->len - f->ip : 0);
+	if (expected >= 0)
+		print_hex("first match", s->list[expected]->nlri.octets,
+			  s->list[expected]->nlri.len);
+	printf("# kernel verdict %u, expected rule %d of %zu\n", verdict, expected, s->count);
+}
+
+static bool compare(const struct xdp *x, struct set *s, const struct frame *f)
+{
+	int first = reference(s, f);
+	uint32_t verdict = kernel_verdict(x, f->octets, f->len);
+	bool drop = first >= 0 && s->list[first]->then.kind == XDP_THEN_DISCARD;
+
+	if (first >= 0)
+		s->expected[first]++;
+	return verdict == (drop ? XDP_DROP : XDP_PASS) &&
+	       (first < 0 || counted(x, s->list[first]->slot) == s->expected[first]);
+}
+
+/* No counter rose that should not have. */
+static uint64_t stray_counters(const struct xdp *x, const struct set *s)
+{
+	uint64_t strays = 0;
+
+	for (size_t i = 0; i < s->count; i++)
+		strays += counted(x, s->list[i]->slot) != s->expected[i];
+	return strays;
+}
+
+static void oracle_set(struct xdp *x, struct outcome *o, bool explain)
+{
+	struct err e = { 0 };
+	struct frame f;
+	struct set s;
+
+	set_make(&s);
+	if (!xdp_apply(x, s.list, s.count, &e))
+		fail_msg("%s", e.text);
+	for (int i = 0; i < SET_FRAMES && o->different == 0; i++) {
+		make_frame(&f);
+		if (!compare(x, &s, &f)) {
+			o->different++;
+			if (explain)
+				print_difference(&s, &f, reference(&s, &f),
+						 kernel_verdict(x, f.octets, f.len));
+		}
+		o->compared++;
+		o->matched += reference(&s, &f) >= 0;
+	}
+	if (o->different == 0)
+		o->different += stray_counters(x, &s);
+	set_done(&s);
+}
+
+/* Stops at the first difference. */
+static struct outcome oracle(const struct xdp_image *image, uint64_t comparisons, uint64_t seed,
+			     bool explain)
+{
+	struct outcome o = { 0 };
+	struct err e = { 0 };
+	struct xdp *x = xdp_open(image, NULL, &e);
+
+	if (x == NULL)
+		fail_msg("%s", e.text);
+	chance = seed;
+	while (o.compared < comparisons && o.different == 0)
+		oracle_set(x, &o, explain);
+	xdp_free(x);
+	return o;
+}
+
+static void test_agrees_with_reference(void **state)
+{
+	uint64_t n = env_number("HEADGATE_COMPARISONS", COMPARISONS);
+	struct outcome o = oracle(NULL, n, run_seed(), true);
+
+	(void)state;
+	printf("# %llu comparisons, %llu matched, %llu different\n", (unsigned long long)o.compared,
+	       (unsigned long long)o.matched, (unsigned long long)o.different);
+	assert_int_equal(o.different, 0);
+	assert_true(o.compared >= n);
+	assert_true(o.matched * 3 >= o.compared);
+}
+
+#ifndef XDP_FAULT_DIR
+#define XDP_FAULT_DIR "."
+#endif
+
+/* An object of the same source with a fault planted in it must be told from the right one. */
+static void finds_fault(int number)
+{
+	char path[512];
+	struct xdp_image image;
+	struct outcome o;
+	void *octets;
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), XDP_FAULT_DIR "/xdp_fault_%d.o", number);
+	file = fopen(path, "rb");
+	if (file == NULL) {
+		printf("# %s: %s\n", path, strerror(errno));
+		skip();
+	}
+	octets = malloc(1 << 20);
+	assert_non_null(octets);
+	image = (struct xdp_image){ .octets = octets, .size = fread(octets, 1, 1 << 20, file) };
+	fclose(file);
+	o = oracle(&image, FAULT_COMPARISONS, run_seed() ^ 0x5555, false);
+	free(octets);
+	printf("# found after %llu comparisons\n", (unsigned long long)o.compared);
+	assert_true(o.different > 0);
+}
+
+static void test_finds_reversed_order(void **state)
+{
+	(void)state;
+	finds_fault(1);
+}
+
+static void test_finds_fragment_read_as_ports(void **state)
+{
+	(void)state;
+	finds_fault(2);
+}
+
+static void test_finds_ignored_component(void **state)
+{
+	(void)state;
+	finds_fault(3);
+}
+
+/* ---- Changes ------------------------------------------------------------------------------ */
+
+/* destination 192.0.2.N/32 */
+static struct rule *host_rule(struct ruleset *rs, unsigned n, bool discard)
+{
+	uint8_t octets[6] = { 1, 32, 192, 0, (uint8_t)(2 + n / 256), (uint8_t)n };
+	struct flow_nlri nlri = { .family = FLOW_IPV4, .octets = octets, .len = sizeof(octets) };
+	struct flow_actions a = { .has_rate_bytes = discard };
+	struct rule *r = ruleset_need(rs, &nlri);
+
+	assert_non_null(r);
+	rule_set_then(r, &a);
+	r->wanted = true;
+	return r;
+}
+
+static size_t host_frame(uint8_t out[64], unsigned n)
+{
+	static const uint8_t header[] = { 0x08, 0,  0x45, 0, 0,   20, 0,   0, 0,   0,
+					  64,   17, 0,    0, 198, 51, 100, 1, 192, 0 };
+
+	memset(out, 0, 64);
+	memcpy(out + 12, header, sizeof(header));
+	out[12 + sizeof(header)] = (uint8_t)(2 + n / 256);
+	out[13 + sizeof(header)] = (uint8_t)n;
+	return 14 + sizeof(header);
+}
+
+static void apply(struct xdp *x, struct ruleset *rs)
+{
+	size_t count = 0;
+	struct rule **list = ruleset_in_order(rs, &count);
+	struct err e = { 0 };
+
+	assert_non_null(list);
+	if (!xdp_apply(x, list, count, &e))
+		fail_msg("%s", e.text);
+	free(list);
+}
+
+static struct xdp *open_or_fail(void)
+{
+	struct err e = { 0 };
+	struct xdp *x = xdp_open(NULL, NULL, &e);
+
+	if (x == NULL)
+		fail_msg("%s", e.text);
+	return x;
+}
+
+static void test_action_changes_in_place(void **state)
+{
+	struct xdp *x = open_or_fail();
+	struct ruleset rs;
+	uint8_t frame[64];
+	size_t len = host_frame(frame, 7);
+	struct rule *r;
+	int slot;
+
+	(void)state;
+	ruleset_init(&rs, 1);
+	r = host_rule(&rs, 7, true);
+	apply(x, &rs);
+	slot = r->slot;
+	assert_int_equal(kernel_verdict(x, frame, len), XDP_DROP);
+	host_rule(&rs, 7, false);
+	apply(x, &rs);
+	assert_int_equal(r->slot, slot);
+	assert_int_equal(kernel_verdict(x, frame, len), XDP_PASS);
+	assert_int_equal(counted(x, slot), 2);
+	ruleset_done(&rs);
+	xdp_free(x);
+}
+
+static void test_monitor_counts_and_drops_nothing(void **state)
+{
+	struct xdp *x = open_or_fail();
+	struct ruleset rs;
+	struct xdp_counters c;
+	uint8_t frame[64];
+	size_t len = host_frame(frame, 7);
+	struct rule *r;
+
+	(void)state;
+	ruleset_init(&rs, 1);
+	r = host_rule(&rs, 7, true);
+	apply(x, &rs);
+	xdp_monitor_set(x, true);
+	assert_int_equal(kernel_verdict(x, frame, len), XDP_PASS);
+	assert_true(xdp_counters(x, r->slot, &c));
+	assert_int_equal(c.packets, 1);
+	assert_int_equal(c.octets, 20);
+	assert_int_equal(c.dropped_packets, 0);
+	ruleset_done(&rs);
+	xdp_free(x);
+}
+
+static void set_unwanted(struct rule *r, void *ctx)
+{
+	(void)ctx;
+	r->wanted = false;
+}
+
+static void test_full_table_is_replaced_at_once(void **state)
+{
+	struct xdp *x = open_or_fail();
+	struct ruleset rs;
+	uint8_t frame[64];
+	size_t len;
+
+	(void)state;
+	ruleset_init(&rs, 1);
+	for (int round = 0; round < 3; round++) {
+		ruleset_each(&rs, set_unwanted, NULL);
+		for (unsigned n = 0; n < XDP_RULES_MAX; n++)
+			host_rule(&rs, (unsigned)round * XDP_RULES_MAX + n, true);
+		apply(x, &rs);
+		for (unsigned n = 0; n < 3 * XDP_RULES_MAX; n++) {
+			bool there = (int)(n / XDP_RULES_MAX) == round;
+
+			len = host_frame(frame, n);
+			assert_int_equal(kernel_verdict(x, frame, len),
+					 there ? XDP_DROP : XDP_PASS);
+		}
+	}
+	ruleset_done(&rs);
+	xdp_free(x);
+}
+
+static void test_refuses_more_rules_than_there_is_room_for(void **state)
+{
+	struct xdp *x = open_or_fail();
+	struct rule *list[1] = { NULL };
+	struct err e = { 0 };
+
+	(void)state;
+	assert_false(xdp_apply(x, list, XDP_RULES_MAX + 1, &e));
+	xdp_free(x);
+}
+
+struct prober {
+	struct xdp *x;
+	bool stop;
+	uint64_t runs, passed;
+};
+
+static void *probe(void *arg)
+{
+	struct prober *p = arg;
+	uint8_t frame[64], out[64];
+	size_t len = host_frame(frame, 7);
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = (__u32)len,
+		    .data_out = out, .data_size_out = sizeof(out), .repeat = 1);
+
+	while (!__atomic_load_n(&p->stop, __ATOMIC_RELAXED)) {
+		opts.data_size_out = sizeof(out);
+		if (bpf_prog_test_run_opts(xdp_program(p->x), &opts) < 0)
+			break;
+		p->runs++;
+		p->passed += opts.retval != XDP_DROP;
+	}
+	return NULL;
+}
+
+static void test_unchanged_rule_matches_at_every_moment(void **state)
+{
+	struct prober p = { .x = open_or_fail() };
+	struct ruleset rs;
+	struct rule *kept;
+	pthread_t thread;
+
+	(void)state;
+	ruleset_init(&rs, 1);
+	kept = host_rule(&rs, 7, true);
+	apply(p.x, &rs);
+	assert_int_equal(pthread_create(&thread, NULL, probe, &p), 0);
+	for (unsigned round = 0; round < 400; round++) {
+		ruleset_each(&rs, set_unwanted, NULL);
+		kept->wanted = true;
+		for (unsigned n = 0; n < 20; n++)
+			host_rule(&rs, 256 + (round * 13 + n) % 200, n & 1);
+		apply(p.x, &rs);
+	}
+	__atomic_store_n(&p.stop, true, __ATOMIC_RELAXED);
+	pthread_join(thread, NULL);
+	printf("# %llu packets during 400 changes\n", (unsigned long long)p.runs);
+	assert_true(p.runs > 100);
+	assert_int_equal(p.passed, 0);
+	assert_int_equal(counted(p.x, kept->slot), p.runs);
+	ruleset_done(&rs);
+	xdp_free(p.x);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_agrees_with_reference),
+		cmocka_unit_test(test_finds_reversed_order),
+		cmocka_unit_test(test_finds_fragment_read_as_ports),
+		cmocka_unit_test(test_finds_ignored_component),
+		cmocka_unit_test(test_action_changes_in_place),
+		cmocka_unit_test(test_monitor_counts_and_drops_nothing),
+		cmocka_unit_test(test_full_table_is_replaced_at_once),
+		cmocka_unit_test(test_refuses_more_rules_than_there_is_room_for),
+		cmocka_unit_test(test_unchanged_rule_matches_at_every_moment),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
