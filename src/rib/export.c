@@ -168,15 +168,28 @@ static void list_remove(struct rib_out_list *l, struct rib_out *o)
 	l->count--;
 }
 
-static void move(struct rib_out *o, bool queued)
+/* The first of the queue; it is among the told then. */
+static struct rib_out *queue_take(struct rib_peer *p)
 {
-	struct rib_peer *p = o->peer;
+	struct rib_out *o = p->queue.head;
 
-	if (o->queued == queued)
+	if (o == NULL)
+		return NULL;
+	p->queue.head = o->next;
+	*(o->next != NULL ? &o->next->prev : &p->queue.tail) = NULL;
+	p->queue.count--;
+	o->queued = false;
+	list_add(&p->told, o);
+	return o;
+}
+
+static void queue_add(struct rib_out *o)
+{
+	if (o->queued)
 		return;
-	list_remove(o->queued ? &p->queue : &p->told, o);
-	o->queued = queued;
-	list_add(queued ? &p->queue : &p->told, o);
+	list_remove(&o->peer->told, o);
+	o->queued = true;
+	list_add(&o->peer->queue, o);
 }
 
 static struct rib_out *out_find(const struct rib_peer *p, const struct rib_entry *e)
@@ -258,7 +271,7 @@ void rib_export_changed(struct rib *r, struct rib_entry *e)
 
 	for (struct rib_out *o = e->outs; o != NULL; o = o->entry_next) {
 		o->peer->round = round;
-		move(o, true);
+		queue_add(o);
 		wake(o->peer);
 	}
 	for (struct rib_peer *p = r->peers; p != NULL; p = p->next) {
@@ -284,7 +297,7 @@ void rib_export_refresh(struct rib_peer *p, enum bgp_family f)
 		if (o->entry->family != f)
 			continue;
 		o->resend = true;
-		move(o, true);
+		queue_add(o);
 	}
 	wake(p);
 }
@@ -323,7 +336,6 @@ static bool announcement(struct rib_peer *p, struct rib_entry *e, struct rib_out
 	}
 	set_sent(o, attrs);
 	o->resend = false;
-	move(o, false);
 	*ret = (struct bgp_out){
 		.kind = BGP_OUT_REACH,
 		.nlri = rib_entry_nlri(e),
@@ -332,7 +344,8 @@ static bool announcement(struct rib_peer *p, struct rib_entry *e, struct rib_out
 	return true;
 }
 
-/* Compares what p should have with what it was told; true: the difference is in *ret. */
+/* Compares what p should have with what it was told; true: the difference is in *ret.  o, if there
+ * is one, is not in the queue any more. */
 static bool settle(struct rib_peer *p, struct rib_entry *e, struct rib_out *o, struct bgp_out *ret)
 {
 	struct bgp_attrs *want = wanted(p, e), *sent = o != NULL ? o->sent : NULL;
@@ -341,7 +354,6 @@ static bool settle(struct rib_peer *p, struct rib_entry *e, struct rib_out *o, s
 		return announcement(p, e, o, want, ret);
 	if (want != NULL) {
 		bgp_attrs_unref(p->rib->attrs, want);
-		move(o, false);
 		return false;
 	}
 	if (sent != NULL) {
@@ -383,10 +395,12 @@ static bool next_end_of_rib(struct rib_peer *p, struct bgp_out *ret)
 
 bool rib_export_next(struct rib_peer *p, struct bgp_out *ret)
 {
+	struct rib_out *o;
+
 	if (!p->up)
 		return false;
-	while (p->queue.head != NULL)
-		if (settle(p, p->queue.head->entry, p->queue.head, ret))
+	while ((o = queue_take(p)) != NULL)
+		if (settle(p, o->entry, o, ret))
 			return true;
 	return next_of_walk(p, ret) || next_end_of_rib(p, ret);
 }

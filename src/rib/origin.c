@@ -34,8 +34,7 @@ struct rib_origin *rib_origin_local(struct rib *r, const char *name)
 	struct rib_origin *o = rib_origin_find(r, name);
 
 	/* A name that is cut short would be somebody else's. */
-	if (o != NULL || strlen(name) >= RIB_ORIGIN_NAME_MAX ||
-	    r->origins_count >= RIB_ORIGINS_MAX)
+	if (o != NULL || strlen(name) >= RIB_ORIGIN_NAME_MAX || r->origins_count >= RIB_ORIGINS_MAX)
 		return o;
 	if ((o = calloc(1, sizeof(*o))) == NULL)
 		return NULL;
@@ -72,17 +71,23 @@ enum rib_done rib_withdraw(struct rib *r, struct rib_origin *o, struct rib_peer 
 	return RIB_DONE;
 }
 
+static size_t drop_all(struct rib *r, struct rib_origin *o)
+{
+	size_t n = 0;
+
+	for (; o->paths != NULL; n++)
+		rib_path_drop(r, o->paths);
+	return n;
+}
+
 size_t rib_withdraw_all(struct rib *r, struct rib_origin *o)
 {
 	size_t n = 0;
 
-	if (o == NULL) {
-		for (o = r->origins; o != NULL; o = o->next)
-			n += rib_withdraw_all(r, o);
-		return n;
-	}
-	for (; o->paths != NULL; n++)
-		rib_path_drop(r, o->paths);
+	if (o != NULL)
+		return drop_all(r, o);
+	for (o = r->origins; o != NULL; o = o->next)
+		n += drop_all(r, o);
 	return n;
 }
 

@@ -186,7 +186,7 @@ struct rib_path *rib_path_find(const struct rib_entry *e, const struct rib_origi
 	return p;
 }
 
-static msec now(const struct rib *r)
+static msec time_now(const struct rib *r)
 {
 	return r->now != NULL ? r->now(r->now_ctx) : 0;
 }
@@ -214,7 +214,7 @@ static void replace(struct rib *r, struct rib_path *p, const struct rib_path *dr
 	count(p, (size_t)-1);
 	p->attrs = bgp_attrs_ref(draft->attrs);
 	p->valid = draft->valid;
-	p->since = now(r);
+	p->since = time_now(r);
 	count(p, 1);
 	rib_decision_insert(&p->entry->paths, p);
 	rename_path(p, draft->name);
@@ -259,7 +259,7 @@ static bool add(struct rib *r, struct rib_entry *e, const struct rib_path *draft
 	p->only = draft->only;
 	p->attrs = bgp_attrs_ref(draft->attrs);
 	p->valid = draft->valid;
-	p->since = now(r);
+	p->since = time_now(r);
 	p->id = ++r->last_id;
 	rename_path(p, draft->name);
 	link_path(r, p);
@@ -427,8 +427,8 @@ void rib_conf_set(struct rib *r, const struct rib_conf *c)
 		rib_export_walk(p);
 }
 
-void rib_clock_set(struct rib *r, msec (*clock)(void *ctx), void *ctx)
+void rib_clock_set(struct rib *r, msec (*now)(void *ctx), void *ctx)
 {
-	r->now = clock;
+	r->now = now;
 	r->now_ctx = ctx;
 }
