@@ -201,7 +201,8 @@ static bool read_prefix(struct rule_parse *r, const struct word *w, struct prefi
 				       flow_parse_shown(w->len - at - 1), slash + 1);
 	if (to->len > addr_bits(&to->addr))
 		return flow_parse_fail(p, w, at + 1, "a prefix length of %u", to->len);
-	if (to->addr.family == ADDR_IPV4 && memchr(slash + 1, '/', w->len - at - 1) != NULL)
+	if (to->addr.family == ADDR_IPV4 && (memchr(slash + 1, '/', w->len - at - 1) != NULL ||
+					     memchr(slash + 1, '-', w->len - at - 1) != NULL))
 		return flow_parse_fail(p, w, at + 1, "an offset in an IPv4 prefix");
 	if (to->offset >= to->len && to->offset != 0)
 		return flow_parse_fail(p, w, at + 1, "offset %u is not below length %u", to->offset,
