@@ -78,6 +78,9 @@ static bool same_place(const struct bgp_peer_conf *a, const struct bgp_peer_conf
 void rib_peer_change(struct rib_peer *p, const struct rib_peer_conf *c,
 		     const struct bgp_peer_conf *bgp)
 {
+	/* As in most reloads. */
+	if (memcmp(&p->conf, c, sizeof(*c)) == 0 && memcmp(&p->bgp, bgp, sizeof(*bgp)) == 0)
+		return;
 	/* The decision goes by these; and the session that brought the paths ends by them. */
 	if (!same_place(&p->bgp, bgp))
 		(void)rib_withdraw_all(p->rib, &p->origin);
