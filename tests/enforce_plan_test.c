@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: ISC */
+/* From rules to the maps: what is planned, and what is refused with which reason. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "enforce/plan.h"
+#include "enforce/ruleset.h"
+
+static void refused(const struct flow_actions *a, const char *reason)
+{
+	struct plan_then t = { .kind = 77 };
+	struct err e = { 0 };
+
+	assert_false(plan_then_make(a, &t, &e));
+	assert_string_equal(e.text, reason);
+	assert_int_equal(t.kind, 77);
+}
+
+static void test_refuses_what_it_cannot_do(void **state)
+{
+	(void)state;
+	refused(&(struct flow_actions){ .redirect = FLOW_REDIRECT_RT },
+		"redirect to a VRF is not enforced");
+	refused(&(struct flow_actions){ .redirect = FLOW_REDIRECT_IP },
+		"redirect to an address is not enforced");
+	refused(&(struct flow_actions){ .redirect = FLOW_REDIRECT_IP, .copy = true },
+		"copy to an address is not enforced");
+	refused(&(struct flow_actions){ .has_mark = true, .mark = 10 }, "mark is not enforced");
+	refused(&(struct flow_actions){ .sample = true }, "sample is not enforced");
+	refused(&(struct flow_actions){ .more = true },
+		"going on with later rules (traffic-action bit 47) is not enforced");
+	refused(&(struct flow_actions){ .interface_sets = 1 }, "interface-set is not enforced");
+}
+
+static void test_a_discard_with_something_else_is_refused_too(void **state)
+{
+	(void)state;
+	refused(&(struct flow_actions){ .has_rate_bytes = true, .has_mark = true },
+		"mark is not enforced");
+}
+
+static void test_refuses_rates_that_are_no_numbers(void **state)
+{
+	(void)state;
+	refused(&(struct flow_actions){ .has_rate_bytes = true, .rate_bytes = NAN },
+		"the rate is not a number");
+	refused(&(struct flow_actions){ .has_rate_packets = true, .rate_packets = NAN },
+		"the rate is not a number");
+	refused(&(struct flow_actions){ .has_rate_bytes = true, .rate_bytes = INFINITY },
+		"the rate is infinite");
+	refused(&(struct flow_actions){ .has_rate_packets = true, .rate_packets = -INFINITY },
+		"the rate is infinite");
+}
+
+static struct plan_then made(const struct flow_actions *a)
+{
+	struct plan_then t;
+	struct err e = { 0 };
+
+	if (!plan_then_make(a, &t, &e))
+		fail_msg("%s", e.text);
+	return t;
+}
+
+static void test_no_action_is_accept(void **state)
+{
+	(void)state;
+	assert_int_equal(made(&(struct flow_actions){ .unknown = 3 }).kind, XDP_THEN_ACCEPT);
+}
+
+static void test_rate_zero_is_discard(void **state)
+{
+	(void)state;
+	assert_int_equal(made(&(struct flow_actions){ .has_rate_bytes = true }).kind,
+			 XDP_THEN_DISCARD);
+	assert_int_equal(made(&(struct flow_actions){ .has_rate_packets = true,
+						      .has_rate_bytes = true,
+						      .rate_bytes = 1000 })
+				 .kind,
+			 XDP_THEN_DISCARD);
+}
+
+static void test_both_rates_are_kept(void **state)
+{
+	struct plan_then t = made(&(struct flow_actions){ .has_rate_bytes = true,
+							  .rate_bytes = 9600,
+							  .has_rate_packets = true,
+							  .rate_packets = 10 });
+
+	(void)state;
+	assert_int_equal(t.kind, XDP_THEN_RATE);
+	assert_true(t.rate[XDP_UNIT_OCTETS] == 9600.0f && t.rate[XDP_UNIT_PACKETS] == 10.0f);
+}
+
+static void test_what_was_written_reads_back_equal(void **state)
+{
+	static const struct plan_then all[] = {
+		{ XDP_THEN_ACCEPT, { 0, 0 } },        { XDP_THEN_DISCARD, { 0, 0 } },
+		{ XDP_THEN_RATE, { 9600, 0 } },       { XDP_THEN_RATE, { 0, 0.25f } },
+		{ XDP_THEN_RATE, { 1e-40f, 3e38f } }, { XDP_THEN_RATE, { 12.5e9f, 100e6f } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		struct xdp_then x;
+		struct plan_then back;
+
+		plan_then_write(&all[i], &x);
+		plan_then_read(&x, &back);
+		assert_true(plan_then_equal(&all[i], &back));
+	}
+}
+
+/* Time of the longest packet in a limit's own units; it must fit, whatever the rate. */
+static void test_costs_are_the_rates_reciprocal(void **state)
+{
+	struct xdp_then x;
+
+	(void)state;
+	plan_then_write(&(struct plan_then){ XDP_THEN_RATE, { 1000, 0 } }, &x);
+	assert_int_equal(x.rate[XDP_UNIT_OCTETS].cost >> x.rate[XDP_UNIT_OCTETS].shift, 16000000);
+	assert_int_equal(x.rate[XDP_UNIT_PACKETS].cost, 0);
+	plan_then_write(&(struct plan_then){ XDP_THEN_RATE, { 0, 1e9f } }, &x);
+	assert_int_equal(x.rate[XDP_UNIT_PACKETS].cost >> x.rate[XDP_UNIT_PACKETS].shift, 16);
+}
+
+static void test_no_cost_overflows(void **state)
+{
+	(void)state;
+	for (float rate = 1e-38f; rate < 1e38f; rate *= 3) {
+		struct xdp_then x;
+
+		plan_then_write(&(struct plan_then){ XDP_THEN_RATE, { rate, rate } }, &x);
+		for (int i = 0; i < XDP_UNITS; i++) {
+			assert_true(x.rate[i].cost > 0);
+			assert_true(x.rate[i].cost < UINT64_MAX / 65575);
+			/* Bursts are at least 20 ms: the coarse clock steps by up to 10. */
+			assert_true(x.rate[i].burst >= 20 * 16000000ULL);
+			assert_true(x.rate[i].burst < UINT64_MAX / 4);
+		}
+	}
+}
+
+static bool planned(const uint8_t *octets, size_t len, enum flow_family family, bool vpn,
+		    struct xdp_rule *ret, struct err *e)
+{
+	struct flow_nlri n = { .family = family, .vpn = vpn, .octets = octets, .len = len };
+
+	assert_true(flow_nlri_check(&n, NULL));
+	return plan_rule_make(&n, ret, e);
+}
+
+static void test_refuses_rules_of_a_vpn(void **state)
+{
+	static const uint8_t octets[] = { 0, 0, 0xfd, 0xe8, 0, 0, 0, 1, 1, 8, 10 };
+	struct xdp_rule r;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_false(planned(octets, sizeof(octets), FLOW_IPV4, true, &r, &e));
+	assert_string_equal(e.text, "rules of a VPN are not enforced");
+}
+
+static void test_refuses_operands_of_reserved_bits_alone(void **state)
+{
+	static const uint8_t octets[] = { 12, 0x81, 0x40 };
+	struct xdp_rule r;
+	struct err e = { 0 };
+
+	(void)state;
+	assert_false(planned(octets, sizeof(octets), FLOW_IPV4, false, &r, &e));
+	assert_true(*e.text != '\0');
+}
+
+static void test_refuses_more_ranges_than_a_slot_holds(void **state)
+{
+	uint8_t octets[1 + 3 * (XDP_SPANS_MAX + 1)] = { 5 };
+	struct xdp_rule r;
+	struct err e = { 0 };
+	size_t len = 1;
+
+	(void)state;
+	for (unsigned i = 0; i <= XDP_SPANS_MAX; i++) {
+		octets[len++] = (uint8_t)(0x11 | (i == XDP_SPANS_MAX ? 0x80 : 0));
+		octets[len++] = (uint8_t)(i * 2 >> 8);
+		octets[len++] = (uint8_t)(i * 2);
+	}
+	assert_false(planned(octets, len, FLOW_IPV4, false, &r, &e));
+	assert_string_equal(e.text, "more than 128 ranges of values");
+	octets[len - 6] |= 0x80; /* one less */
+	assert_true(planned(octets, len - 3, FLOW_IPV4, false, &r, &e));
+	assert_int_equal(r.numeric[5].count, XDP_SPANS_MAX);
+}
+
+static void test_an_offset_leaves_the_bits_before_it_open(void **state)
+{
+	/* destination ::12:3400:0:0/20-40: bits 20..39 */
+	static const uint8_t octets[] = { 1, 40, 20, 0xab, 0xcd, 0xe0 };
+	static const uint8_t mask[16] = { 0, 0, 0x0f, 0xff, 0xff };
+	static const uint8_t value[16] = { 0, 0, 0x0a, 0xbc, 0xde };
+	struct xdp_rule r;
+
+	(void)state;
+	assert_true(planned(octets, sizeof(octets), FLOW_IPV6, false, &r, NULL));
+	assert_memory_equal(r.destination.mask, mask, 16);
+	assert_memory_equal(r.destination.value, value, 16);
+	assert_int_equal(r.source.mask[0] | r.source.mask[1], 0);
+}
+
+static void test_rules_are_tried_in_rfc_order(void **state)
+{
+	static const uint8_t nlri[][6] = {
+		{ 1, 8, 10 }, { 1, 24, 10, 0, 1 }, { 1, 16, 10, 0 }, { 3, 0x81, 6 }
+	};
+	static const size_t len[] = { 3, 5, 4, 3 };
+	static const int order[] = { 1, 2, 0, 3 };
+	struct ruleset rs;
+	struct rule **list, *rules[4];
+	size_t count = 0;
+
+	(void)state;
+	ruleset_init(&rs, 9);
+	for (int i = 0; i < 4; i++) {
+		struct flow_nlri n = { .octets = nlri[i], .len = len[i] };
+
+		rules[i] = ruleset_need(&rs, &n);
+		assert_ptr_equal(ruleset_need(&rs, &n), rules[i]);
+		rule_set_then(rules[i], &(struct flow_actions){ 0 });
+		rules[i]->wanted = true;
+	}
+	list = ruleset_in_order(&rs, &count);
+	assert_int_equal(count, 4);
+	for (int i = 0; i < 4; i++)
+		assert_ptr_equal(list[i], rules[order[i]]);
+	free(list);
+	/* What cannot be had is as if it were not there. */
+	rule_set_then(rules[2], &(struct flow_actions){ .sample = true });
+	rules[3]->wanted = false;
+	list = ruleset_in_order(&rs, &count);
+	assert_int_equal(count, 2);
+	free(list);
+	assert_string_equal(rule_reason(rules[2]), "sample is not enforced");
+	assert_string_equal(rule_reason(rules[1]), "table full");
+	ruleset_done(&rs);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_refuses_what_it_cannot_do),
+		cmocka_unit_test(test_a_discard_with_something_else_is_refused_too),
+		cmocka_unit_test(test_refuses_rates_that_are_no_numbers),
+		cmocka_unit_test(test_no_action_is_accept),
+		cmocka_unit_test(test_rate_zero_is_discard),
+		cmocka_unit_test(test_both_rates_are_kept),
+		cmocka_unit_test(test_what_was_written_reads_back_equal),
+		cmocka_unit_test(test_costs_are_the_rates_reciprocal),
+		cmocka_unit_test(test_no_cost_overflows),
+		cmocka_unit_test(test_refuses_rules_of_a_vpn),
+		cmocka_unit_test(test_refuses_operands_of_reserved_bits_alone),
+		cmocka_unit_test(test_refuses_more_ranges_than_a_slot_holds),
+		cmocka_unit_test(test_an_offset_leaves_the_bits_before_it_open),
+		cmocka_unit_test(test_rules_are_tried_in_rfc_order),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
