@@ -71,7 +71,7 @@ static const struct statement *find(const struct statement *table, const struct 
 static bool not_closed(struct reader *r, const struct block *b)
 {
 	return lex_fail(&r->l, r->e, "%s of line %u is not closed%s", b->name, b->line,
-			lex_at_end(&r->l) ? ":" : " before");
+			lex_at_end(&r->l) ? "" : " before");
 }
 
 /* A name that this block does not have. */
@@ -153,7 +153,7 @@ bool read_switch(struct reader *r, const struct statement *s, bool *ret)
 	static const char *const words[2][3] = { { "false", "disable", "disabled" },
 						 { "true", "enable", "enabled" } };
 
-	if (lex_is(&r->l, ";")) {
+	if (!has_word(r)) {
 		*ret = true;
 		return true;
 	}
@@ -228,14 +228,16 @@ bool read_text(struct reader *r, const struct statement *s, bool empty, char *re
 {
 	size_t bad;
 
-	if (!has_word(r))
+	if (r->l.unterminated || !has_word(r))
 		return expected(r, s, "text");
+	/* The word is not shown: it may be a password. */
 	if (!word_copy(&r->l.word, ret, size))
-		return lex_fail(&r->l, r->e, "%s: at most %zu octets, no NUL:", s->name, size - 1);
+		return fail_at(r, &r->l.word, "%s: at most %zu octets, and no NUL", s->name,
+			       size - 1);
 	if (!empty && ret[0] == '\0')
 		return expected(r, s, "text");
 	if (!text_printable(ret, strlen(ret), false, &bad))
-		return lex_fail(&r->l, r->e, "%s: not printable text:", s->name);
+		return fail_at(r, &r->l.word, "%s: not printable text", s->name);
 	lex_next(&r->l);
 	return true;
 }

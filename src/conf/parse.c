@@ -333,6 +333,11 @@ static bool index_neighbors(struct reader *r)
 	return true;
 }
 
+static bool too_large(struct err *e, const char *file)
+{
+	return err_at(e, 0, 0, "%s: larger than %d octets", file, CONF_FILE_MAX);
+}
+
 static bool read_all(struct reader *r, const char *text, size_t len)
 {
 	bool ok;
@@ -341,7 +346,7 @@ static bool read_all(struct reader *r, const char *text, size_t len)
 	if (r->c->file == NULL)
 		return no_memory(r);
 	if (len > CONF_FILE_MAX)
-		return err_at(r->e, 0, 0, "%s: larger than %d octets", r->file, CONF_FILE_MAX);
+		return too_large(r->e, r->file);
 	if (!check_characters(r, text, len))
 		return false;
 	lex_init(&r->l, text, len);
@@ -420,25 +425,22 @@ static bool slurp(int fd, const char *file, char **ret, size_t *ret_len, struct 
 		return true;
 	}
 	if (len > CONF_FILE_MAX)
-		(void)err_at(e, 0, 0, "%s: larger than %d octets", file, CONF_FILE_MAX);
+		(void)too_large(e, file);
 	else
 		(void)cannot_read(e, file, n < 0 ? strerror(errno) : "out of memory");
 	free(text);
 	return false;
 }
 
-static bool open_file(const char *file, int *ret, struct err *e)
+static bool check_file(int fd, const char *file, struct err *e)
 {
 	struct stat st;
 
-	*ret = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	if (*ret < 0)
+	if (fstat(fd, &st) != 0)
 		return cannot_read(e, file, strerror(errno));
-	if (fstat(*ret, &st) != 0 || S_ISDIR(st.st_mode)) {
-		close(*ret);
+	if (S_ISDIR(st.st_mode))
 		return cannot_read(e, file, strerror(EISDIR));
-	}
-	return true;
+	return !S_ISREG(st.st_mode) || st.st_size <= CONF_FILE_MAX || too_large(e, file);
 }
 
 struct conf *conf_read(const char *file, conf_warn *warn, void *ctx, struct err *e)
@@ -451,9 +453,12 @@ struct conf *conf_read(const char *file, conf_warn *warn, void *ctx, struct err 
 
 	if (e != NULL)
 		*e = (struct err){ .source = file };
-	if (!open_file(file, &fd, e))
+	fd = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0) {
+		(void)cannot_read(e, file, strerror(errno));
 		return NULL;
-	ok = slurp(fd, file, &text, &len, e);
+	}
+	ok = check_file(fd, file, e) && slurp(fd, file, &text, &len, e);
 	close(fd);
 	if (!ok)
 		return NULL;

@@ -29,12 +29,18 @@ static void put(const struct out *o, const char *fmt, ...)
 	o->write(o->ctx, buf);
 }
 
-/* NAME "text"; */
+/* NAME text; in quotes, but for what is plainly a word. */
 static void put_text(const struct out *o, const char *indent, const char *name, const char *text)
 {
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789-_.:/*?+@";
 	char buf[2 * BGP_DESCRIPTION_MAX + 2];
 	struct str s = str_over(buf, sizeof(buf));
 
+	if (*text != '\0' && strspn(text, plain) == strlen(text)) {
+		put(o, "%s%s %s;\n", indent, name, text);
+		return;
+	}
 	for (; *text != '\0'; text++)
 		str_addf(&s, *text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
 	put(o, "%s%s \"%s\";\n", indent, name, buf);
