@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "base/lex.h"
 #include "base/str.h"
+#include "bgp/bgp.h"
 #include "flow/flow.h"
 
 enum {
@@ -44,6 +45,7 @@ struct job {
 	char **argv;
 	const struct family *family; /* the first row when none was named */
 	bool family_named, json;
+	bool message; /* --message, of decode */
 };
 
 static const struct family *family_find(const char *token)
@@ -62,12 +64,16 @@ static const char *family_token(const struct flow_nlri *n)
 	return "";
 }
 
-/* Takes -f FAMILY out of the words; false: used wrongly. */
-static bool take_options(struct job *j)
+/* Takes options out of the words; false: used wrongly. */
+static bool take_options(struct job *j, bool knows_message)
 {
 	int n = 0;
 
 	for (int i = 0; i < j->argc; i++) {
+		if (knows_message && strcmp(j->argv[i], "--message") == 0) {
+			j->message = true;
+			continue;
+		}
 		if (strcmp(j->argv[i], "-f") != 0) {
 			j->argv[n++] = j->argv[i];
 			continue;
@@ -272,9 +278,40 @@ static bool decode_answer(const struct job *j, const char *text, size_t len, str
 	return true;
 }
 
+/* Several lines, with JSON a list of them. */
+static bool message_answer(const struct job *j, const char *text, size_t len, struct str *out,
+			   json_t *object, struct err *e)
+{
+	uint8_t octets[BGP_MESSAGE_MAX];
+	size_t n;
+
+	(void)j;
+	if (!read_hex(text, len, octets, sizeof(octets), &n, e) ||
+	    !bgp_message_print(octets, n, false, out, e))
+		return false;
+	if (object == NULL) {
+		if (out->len > 0 && out->text[out->len - 1] == '\n')
+			out->text[--out->len] = '\0';
+		return true;
+	}
+	json_t *lines = json_array();
+
+	for (char *line = out->text, *end; *line != '\0'; line = end) {
+		size_t width = strcspn(line, "\n");
+
+		end = line + width + (line[width] == '\n');
+		(void)json_array_append_new(lines, json_stringn(line, width));
+	}
+	(void)json_object_set_new(object, "message", hex_json(octets, n));
+	(void)json_object_set_new(object, "lines", lines);
+	return true;
+}
+
 static int run_decode(const struct job *j)
 {
-	return j->argc > 1 ? 2 : answer_all(j, decode_answer);
+	if (j->argc > 1 || (j->message && j->family_named))
+		return 2;
+	return answer_all(j, j->message ? message_answer : decode_answer);
 }
 
 /* ---- encode --------------------------------------------------------------------------------- */
@@ -544,14 +581,15 @@ static int run_match(const struct job *j)
 struct verb {
 	const char *name, *usage, *help;
 	int (*run)(const struct job *j);
+	bool message; /* knows --message */
 };
 
 /* clang-format off */
 static const struct verb verbs[] = {
-	{ "decode", "decode [-f FAMILY] HEX|-", "an NLRI with its length octets as a RULE", run_decode },
-	{ "encode", "encode [-f FAMILY] RULE|-", "a RULE as NLRI and extended communities", run_encode },
-	{ "order", "order [-f FAMILY] FILE|-", "RULEs, one a line, in the order of RFC 8955 5.1", run_order },
-	{ "match", "match [-f FAMILY] RULE PACKET-HEX", "does the RULE match the packet?", run_match },
+	{ "decode", "decode [-f FAMILY|--message] HEX|-", "an NLRI with its length octets as a RULE, or a BGP message", run_decode, true },
+	{ "encode", "encode [-f FAMILY] RULE|-", "a RULE as NLRI and extended communities", run_encode, false },
+	{ "order", "order [-f FAMILY] FILE|-", "RULEs, one a line, in the order of RFC 8955 5.1", run_order, false },
+	{ "match", "match [-f FAMILY] RULE PACKET-HEX", "does the RULE match the packet?", run_match, false },
 };
 /* clang-format on */
 
@@ -564,7 +602,7 @@ void offline_usage(FILE *to)
 static int run_verb(const struct verb *v, int argc, char **argv, bool json)
 {
 	struct job j = { .argc = argc, .argv = argv, .family = &families[0], .json = json };
-	int code = take_options(&j) ? v->run(&j) : 2;
+	int code = take_options(&j, v->message) ? v->run(&j) : 2;
 
 	if (code == 2)
 		(void)fprintf(stderr, "usage: headgate %s\n", v->usage);

@@ -43,6 +43,13 @@ there_and_back() {
 		[ "$(wc -l <"$tmp/rules")" -eq 500 ]
 }
 
+decodes_update() {
+	"$headgate" decode --message "$update" >"$tmp/lines" && cat "$tmp/lines" &&
+		[ "$(head -n 1 "$tmp/lines")" = 'UPDATE, 68 octets' ] &&
+		grep -q 'LOCAL_PREF: 100$' "$tmp/lines" && grep -q ' discard$' "$tmp/lines" &&
+		grep -q 'destination 192.0.2.0/24; protocol =tcp; destination-port =23;$' "$tmp/lines"
+}
+
 help_names() {
 	for verb in decode encode order match; do
 		"$headgate" --help | grep -q "^  $verb " || return 1
@@ -55,9 +62,11 @@ rfc6=12012000200100bb026840123456789a038106
 rfc6_rule='flow route { match { destination 2001:bb::/32; source ::1234:5678:9a00:0/104/64; next-header =tcp; } }'
 syn=45000028000100004006'0000cb007105c0000201c0000050000000000000000050020000ffff0000'
 syn6=6000000000140640'200102010000000000000000000002012001000800000000000000000000000100000000000000000000000000000000'
+marker=ffffffffffffffffffffffffffffffff
+update=${marker}0044020000002d4001010040020040050400000064c010088006000000000000800e1100018500000b0118c00002038106058117
 input=
 
-plan 39
+plan 44
 
 check 'decode prints RFC 8955 4.3.1 as a rule' prints "$rfc_rule" 0 decode "$rfc"
 check 'decode takes upper case' prints "$rfc_rule" 0 decode "$(echo "$rfc" | tr a-f A-F)"
@@ -83,6 +92,15 @@ input="03038106\n03038111"
 check 'decode - exits 0 when all were good, the last line without its end' prints \
 	'flow route { match { protocol =tcp; } }\nflow route { match { protocol =udp; } }' 0 decode -
 input=
+check 'decode --message prints a KEEPALIVE' prints 'KEEPALIVE, 19 octets' 0 decode --message "${marker}001304"
+check 'decode --message prints an UPDATE with its rule and action' decodes_update
+check 'decode --message says where a message is cut short' prints '' 1 decode --message "${update%17}"
+input="${marker}001304\nffff\n"
+check 'decode --message - -j answers objects' prints \
+	"{\"message\":\"${marker}001304\",\"lines\":[\"KEEPALIVE, 19 octets\"]}\n{\"error\":\"message is cut short\",\"offset\":2}" \
+	1 decode --message -j -
+input=
+check 'decode takes --message or -f' usage decode --message -f ipv4-flow "${marker}001304"
 
 check 'encode takes a rule as one argument' prints "$rfc" 0 encode "$rfc_rule"
 # shellcheck disable=SC2086 # as several words
