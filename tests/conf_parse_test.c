@@ -356,6 +356,59 @@ static void two_sessions_to_one_address_from_two_are_two_neighbors(void **state)
 	conf_free(c);
 }
 
+/* ---- Characters ---------------------------------------------------------------------------- */
+
+static bool is_text(const char *octets)
+{
+	struct err e;
+	char text[256];
+	struct conf *c;
+
+	(void)snprintf(text, sizeof(text), "group x { description \"%s\"; }", octets);
+	c = conf_parse("a.conf", text, strlen(text), NULL, NULL, &e);
+	conf_free(c);
+	return c != NULL;
+}
+
+static void text_is_utf8_without_control_characters(void **state)
+{
+	static const char *const right[] = { "a",
+					     "~",
+					     "\xc2\xa0",
+					     "\xdf\xbf",
+					     "\xe0\xa0\x80",
+					     "\xed\x9f\xbf",
+					     "\xef\xbf\xbf",
+					     "\xf0\x90\x80\x80",
+					     "\xf4\x8f\xbf\xbf",
+					     "\\u00e9" };
+	static const char *const wrong[] = { "\x01",
+					     "\x7f",
+					     "\x80",
+					     "\xbf",
+					     "\xc0\xaf",
+					     "\xc1\xbf",
+					     "\xc2",
+					     "\xc2\x41",
+					     "\xc2\x9f",
+					     "\xe0\x9f\xbf",
+					     "\xe2\x82",
+					     "\xed\xa0\x80",
+					     "\xf0\x8f\xbf\xbf",
+					     "\xf4\x90\x80\x80",
+					     "\xf8\x88\x80\x80\x80",
+					     "\xff",
+					     "\\u0001",
+					     "\\ud800",
+					     "\\n" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(right) / sizeof(right[0]); i++)
+		assert_true(is_text(right[i]));
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_false(is_text(wrong[i]));
+}
+
 /* ---- Files that cannot be read ------------------------------------------------------------- */
 
 static void a_file_that_is_not_there_is_an_error(void **state)
@@ -512,6 +565,7 @@ int main(void)
 		cmocka_unit_test(a_neighbors_word_counts_before_its_templates),
 		cmocka_unit_test(a_groups_words_count_for_each_of_its_neighbors),
 		cmocka_unit_test(two_sessions_to_one_address_from_two_are_two_neighbors),
+		cmocka_unit_test(text_is_utf8_without_control_characters),
 		cmocka_unit_test(a_file_that_is_not_there_is_an_error),
 		cmocka_unit_test(a_directory_is_an_error),
 		cmocka_unit_test(a_file_that_is_too_large_is_an_error),

@@ -228,7 +228,8 @@ struct conf_neighbor *neighbor_find(const struct conf *c, const struct conf_neig
 	struct conf_neighbor **at = NULL;
 
 	if (c->neighbor_count > 0)
-		at = bsearch(n, c->by_address, c->neighbor_count, sizeof(*at), compare_key);
+		at = bsearch(n, c->by_address, c->neighbor_count, sizeof(struct conf_neighbor *),
+			     compare_key);
 	return at != NULL ? *at : NULL;
 }
 
