@@ -78,14 +78,19 @@ static bool same_place(const struct bgp_peer_conf *a, const struct bgp_peer_conf
 void rib_peer_change(struct rib_peer *p, const struct rib_peer_conf *c,
 		     const struct bgp_peer_conf *bgp)
 {
-	/* As in most reloads. */
-	if (memcmp(&p->conf, c, sizeof(*c)) == 0 && memcmp(&p->bgp, bgp, sizeof(*bgp)) == 0)
-		return;
+	bool same_way = p->conf.route_reflector_client == c->route_reflector_client &&
+			p->conf.validate == c->validate &&
+			memcmp(p->bgp.router_id, bgp->router_id, sizeof(bgp->router_id)) == 0;
+	bool same = same_place(&p->bgp, bgp);
+
 	/* The decision goes by these; and the session that brought the paths ends by them. */
-	if (!same_place(&p->bgp, bgp))
+	if (!same)
 		(void)rib_withdraw_all(p->rib, &p->origin);
 	p->conf = *c;
 	p->bgp = *bgp;
+	/* As in most reloads. */
+	if (same && same_way)
+		return;
 	judge_anew(p);
 	rib_export_walk(p);
 }
