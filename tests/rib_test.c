@@ -455,8 +455,8 @@ static void a_typed_rule_keeps_its_communities_in_their_order(void **state)
 	struct bgp_attrs *a;
 
 	t->ext_count = 2;
-	memcpy(t->ext[0], "\x80\x09\0\0\0\0\0\x0a", 8);
-	memcpy(t->ext[1], "\x80\x06\0\0\0\0\0\0", 8);
+	memcpy(t->ext[0], ((uint8_t[]){ 0x80, 9, 0, 0, 0, 0, 0, 10 }), 8);
+	memcpy(t->ext[1], ((uint8_t[]){ 0x80, 6, 0, 0, 0, 0, 0, 0 }), 8);
 	t->ext6_count = 1;
 	t->ext6[0][1] = 0x0d;
 	t->community_count = 2;
