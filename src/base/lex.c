@@ -9,7 +9,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 enum class {
 	CLASS_WORD,
@@ -140,10 +139,20 @@ void lex_init(struct lex *l, const char *text, size_t len)
 	lex_next(l);
 }
 
+static char lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+}
+
+/* Most words fail at their first letter, and a parser asks often. */
 bool word_is(const struct word *w, const char *text)
 {
-	return !w->quoted && w->len > 0 && strlen(text) == w->len &&
-	       strncasecmp(w->text, text, w->len) == 0;
+	if (w->quoted || w->len == 0)
+		return false;
+	for (size_t i = 0; i < w->len; i++)
+		if (text[i] == '\0' || lower(w->text[i]) != lower(text[i]))
+			return false;
+	return text[w->len] == '\0';
 }
 
 bool lex_is(const struct lex *l, const char *text)

@@ -210,21 +210,30 @@ static bool read_prefix(struct rule_parse *r, const struct word *w, struct prefi
 	return true;
 }
 
-/* Clears the bits that are not compared; true if there were any. */
-static bool mask_prefix(struct prefix *to)
+/* Which bits of octet i the prefix compares. */
+static unsigned compared_bits(const struct prefix *x, unsigned i)
 {
-	bool any = false;
+	unsigned from = x->offset > 8 * i ? x->offset - 8 * i : 0;
+	unsigned to = x->len > 8 * i ? x->len - 8 * i : 0;
 
-	for (unsigned i = 0; i < addr_octets(&to->addr); i++) {
-		unsigned keep = 0;
+	if (from >= 8 || to <= from)
+		return 0;
+	return 0xffU >> from & (to >= 8 ? 0xffU : 0xff00U >> to);
+}
 
-		for (unsigned bit = 0; bit < 8; bit++)
-			if (i * 8 + bit >= to->offset && i * 8 + bit < to->len)
-				keep |= 0x80U >> bit;
-		any |= (to->addr.octets[i] & ~keep) != 0;
-		to->addr.octets[i] &= (uint8_t)keep;
+/* Clears the bits that are not compared; true if there were any. */
+static bool mask_prefix(struct prefix *x)
+{
+	size_t octets = addr_octets(&x->addr);
+	unsigned cleared = 0;
+
+	for (unsigned i = 0; i < octets; i++) {
+		unsigned keep = compared_bits(x, i);
+
+		cleared |= x->addr.octets[i] & ~keep;
+		x->addr.octets[i] &= (uint8_t)keep;
 	}
-	return any;
+	return cleared != 0;
 }
 
 static void write_pattern(struct wr *w, const struct prefix *x)

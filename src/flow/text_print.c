@@ -51,11 +51,13 @@ static void print_prefix(struct rd body, enum flow_family family, struct str *ou
 	struct addr a = { .family = family == FLOW_IPV6 ? ADDR_IPV6 : ADDR_IPV4 };
 	char text[ADDR_TEXT_MAX];
 
-	for (unsigned bit = offset; bit < len; bit++) {
-		unsigned from = bit - offset;
+	for (size_t i = 0; i < flow_pattern_octets(len, offset); i++) {
+		unsigned left = len - offset - 8 * (unsigned)i, at = offset / 8 + (unsigned)i;
+		unsigned bits = body.pos[i] & (left >= 8 ? 0xffU : 0xff00U >> left);
 
-		if ((body.pos[from / 8] >> (7 - from % 8) & 1) != 0)
-			a.octets[bit / 8] |= (uint8_t)(0x80U >> bit % 8);
+		a.octets[at] |= (uint8_t)(bits >> offset % 8);
+		if (offset % 8 != 0 && at + 1 < sizeof(a.octets))
+			a.octets[at + 1] |= (uint8_t)(bits << (8 - offset % 8));
 	}
 	str_add(out, addr_print(&a, text));
 	str_addn(out, "/", 1);
