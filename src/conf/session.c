@@ -202,10 +202,16 @@ static bool capability(struct reader *r, const struct statement *s, void *into)
 	return read_block(r, s->name, capability_statements, into);
 }
 
-/* A capability's name that is a section of the neighbor too. */
+/* Capabilities' names that are sections of the neighbor too: one without which nothing is missed,
+ * and one that sends messages. */
 static bool block_or_word(struct reader *r, const struct statement *s, void *into)
 {
 	return lex_is(&r->l, "{") ? ignore_block(r, s, into) : unless_off_ignore(r, s, into);
+}
+
+static bool refused_block_or_word(struct reader *r, const struct statement *s, void *into)
+{
+	return lex_is(&r->l, "{") ? refuse(r, s, into) : unless_off_ignore(r, s, into);
 }
 
 /* ---- neighbor ------------------------------------------------------------------------------ */
@@ -240,6 +246,7 @@ const struct statement neighbor_statements[] = {
 	{ "nexthop",       block_or_word,     .text = NOT_YET },
 	{ "add-path",      block_or_word,     .text = NOT_YET },
 
+	{ "operational",      refused_block_or_word, .text = NOT_YET },
 	{ "manual-eor",       only_off,          .text = NOT_YET },
 	{ "md5-base64",       only_off,          .text = NOT_YET },
 	{ "md5-ip",           refuse,            .text = NOT_YET },
