@@ -1,16 +1,27 @@
 # SPDX-License-Identifier: ISC
 #
-# What the lab says: headings, commands with their output, claims, and the summary of claims.
-# A claim is noted with the observation that it rests on; the first one that fails ends the demo.
+# What the lab says: scenes, commands with their output, claims, and the summary.
+# A claim is noted with the observation that it rests on; the first one that fails ends the demo. The summary
+# has a line a scene, and the figures that were measured (claims that begin with "measured:").
 # shellcheck shell=bash
 
-CLAIMS=()
+SCENES=()
+COUNTS=()
+FIGURES=()
 FAILED=""
 
 say() { printf '%s\n' "$*"; }
 warn() { printf 'lab: %s\n' "$*" >&2; }
 die() { warn "$*"; exit 1; }
 heading() { printf '\n== %s\n' "$*"; }
+
+# scene TITLE: claims that follow belong to it.
+scene() {
+	heading "$* ($SECONDS s)"
+	SCENES+=("$*")
+	COUNTS+=(0)
+}
+
 indent() { sed 's/^/    /'; }
 
 # show TITLE COMMAND...: prints the title as a command line and the command's real output below it.
@@ -21,12 +32,12 @@ show() {
 
 # note RESULT TEXT FILE: a claim and the last line of what was observed.
 note() {
-	local line word=ok seen
+	local word=ok seen
 	seen=$(tail -n 1 "$3")
 	[[ $1 = 0 ]] || { word=FAILED; FAILED="$2: $seen"; }
-	printf -v line '  %-7s %-62s %s' "$word" "$2" "$seen"
-	say "$line"
-	CLAIMS+=("$line")
+	printf '  %-7s %-62s %s\n' "$word" "$2" "$seen"
+	COUNTS[-1]=$((COUNTS[-1] + 1))
+	[[ $2 != measured:* ]] || FIGURES+=("${2#measured: }: $seen")
 	return "$1"
 }
 
@@ -54,11 +65,14 @@ claims_together() {
 }
 
 summary() {
+	local i all=0 last=$((${#SCENES[@]} - 1)) word
 	heading "Summary of lab $LAB_NAME, after $SECONDS s"
-	printf '%s\n' "${CLAIMS[@]}"
-	if [[ -n $FAILED ]]; then
-		say "failed: $FAILED"
-	else
-		say "all ${#CLAIMS[@]} claims hold"
-	fi
+	for i in "${!SCENES[@]}"; do
+		word=ok
+		[[ -z $FAILED || $i != "$last" ]] || word=FAILED
+		printf '  %-7s %2d claims  %s\n' "$word" "${COUNTS[i]}" "${SCENES[i]}"
+		all=$((all + COUNTS[i]))
+	done
+	[[ ${#FIGURES[@]} = 0 ]] || printf '  %s\n' "${FIGURES[@]}"
+	if [[ -n $FAILED ]]; then say "failed: $FAILED"; else say "all $all claims hold"; fi
 }

@@ -18,7 +18,7 @@ lab_demo() {
 			*) usage >&2; exit 2 ;;
 		esac
 	done
-	heading "The lab comes up"
+	say "lab $LAB_NAME comes up"
 	make_lab
 	[[ $keep = 0 ]] || trap - EXIT
 	local result=0
@@ -47,7 +47,7 @@ core_until_block() {
 }
 
 scene_sessions() {
-	heading "Sessions are up; the controller is not there yet"
+	scene "Sessions are up; the controller is not there yet"
 	show "p5# show ip bgp ipv4 unicast summary" view p5 neighbors summary 4
 	show "p5# show bgp ipv6 unicast summary" view p5 neighbors summary 6
 	claim "p5: its sessions are up, IPv4 and IPv6" p5_sessions &&
@@ -58,7 +58,7 @@ scene_sessions() {
 }
 
 scene_before() {
-	heading "Before: everyone's TCP 23 to CE8 connects"
+	scene "Before: everyone's TCP 23 to CE8 connects"
 	claims_together \
 		"Bad_Guy's TCP 23 connects, IPv4|connects bad_guy $BAD_GUY4 $CE8_4 23" \
 		"Bad_Guy's TCP 23 connects, IPv6|connects bad_guy $BAD_GUY6 $CE8_6 23" \
@@ -86,7 +86,7 @@ rules_are() { local node; for node in p5 r2; do ask "$node" rules holds "$1" "$2
 wait_rules() { wait_for 10 rules_are "$@" || true; rules_are "$@"; }
 
 scene_controller() {
-	heading "The controller starts: $CONTROLLER with the write-up's file"
+	scene "The controller starts: $CONTROLLER with the write-up's file"
 	write_controller_file
 	show "$ cat controller.conf" grep -v '^#' "$(controller_file)"
 	start_controller
@@ -102,7 +102,7 @@ scene_controller() {
 }
 
 scene_no_enforcer() {
-	heading "r2 holds the rules and drops nothing: headgate-enforce is not started"
+	scene "r2 holds the rules and drops nothing: headgate-enforce is not started"
 	claim "r2: the rules are there and nothing is enforced" ask r2 rules idle 2 &&
 		claims_together \
 			"Bad_Guy's TCP 23 still connects, IPv4|connects bad_guy $BAD_GUY4 $CE8_4 23" \
@@ -112,7 +112,7 @@ scene_no_enforcer() {
 enforced() { wait_for 10 ask r2 rules enforced "$1" || true; ask r2 rules enforced "$1"; }
 
 scene_block() {
-	heading "headgate-enforce starts on r2, on the interface towards INET7"
+	scene "headgate-enforce starts on r2, on the interface towards INET7"
 	if [[ ${LAB_WITHOUT_ENFORCER:-} = 1 ]]; then
 		say "  (left out: LAB_WITHOUT_ENFORCER)"
 	else
@@ -170,15 +170,15 @@ limited() {
 }
 
 scene_rate_limit() {
-	heading "rate-limit $RATE instead of discard: the file is edited and reloaded"
+	scene "rate-limit $RATE instead of discard: the file is edited and reloaded"
 	sed -i "s/discard;/rate-limit $RATE;/" "$(controller_file)"
 	show "$ grep -n rate-limit controller.conf" grep -n rate-limit "$(controller_file)"
 	reload_controller
 	claim "the changed rules arrive at p5 and r2" wait_rules 2 "rate-limit $RATE" || return 1
 	claim "r2: the changed rules are enforced" enforced 2 || return 1
 	claims_together \
-		"received at CE8 is the rate of the rule, IPv4|limited $BAD_GUY4 $CE8_4" \
-		"received at CE8 is the rate of the rule, IPv6|limited $BAD_GUY6 $CE8_6" || return 1
+		"measured: at CE8 arrives the rate of the rule, IPv4|limited $BAD_GUY4 $CE8_4" \
+		"measured: at CE8 arrives the rate of the rule, IPv6|limited $BAD_GUY6 $CE8_6" || return 1
 	write_controller_file
 	reload_controller
 	claim "the file is put back and reloaded: discard again" wait_rules 2 discard &&
@@ -218,7 +218,7 @@ collector_acts() {
 }
 
 scene_collector() {
-	heading "A flow collector: a script announces and withdraws rules through headgate"
+	scene "A flow collector: a script announces and withdraws rules through headgate"
 	start_collector
 	say "  bad_guy opens 100 connections a second to CE8's port 22, over IPv4 and over IPv6"
 	start_probe flood 22 0.01
@@ -259,7 +259,7 @@ gap() {
 }
 
 scene_controller_restart() {
-	heading "The file is changed and the controller restarted, as the write-up does it"
+	scene "The file is changed and the controller restarted, as the write-up does it"
 	add_ssh_rule "$(controller_file)"
 	show "$ diff (before) controller.conf" diff "$LAB_DIR/controller.conf" "$(controller_file)"
 	start_probe restart 23 0.005
@@ -286,7 +286,7 @@ none_passed() {
 hub_is_back() { r2_sessions && ask r2 rules enforced 3; }
 
 scene_hub_killed() {
-	heading "r2's hub is killed and started again; Bad_Guy keeps trying"
+	scene "r2's hub is killed and started again; Bad_Guy keeps trying"
 	start_probe killed 23 0.02
 	sleep 0.5
 	stop r2 headgated KILL
@@ -307,7 +307,7 @@ without_routes() {
 }
 
 scene_withdrawal() {
-	heading "Withdrawal: the routes are taken out of the file, $CONTROLLER reloads it"
+	scene "Withdrawal: the routes are taken out of the file, $CONTROLLER reloads it"
 	without_routes "$(controller_file)"
 	show "$ cat controller.conf" grep -v '^#' "$(controller_file)"
 	reload_controller
@@ -320,7 +320,7 @@ scene_withdrawal() {
 }
 
 scene_again() {
-	heading "The same again with the real exabgp as the controller, from the same file"
+	scene "The same again with the real exabgp as the controller, from the same file"
 	stop controller headgated
 	stop r2 headgate-enforce
 	say "  $(exabgp --version 2>/dev/null | head -n 1)"

@@ -4,7 +4,8 @@
   traffic.py send --source A --destination B --port P (--count N | --rate OCTETS --seconds S)
       TCP segments of 1,000 octets (IP header included), as many or as fast as asked
   traffic.py count --interface I --source A --port P --seconds S [--skip S]
-      what arrives of it there: packets, octets (IP packet), octets a second without the first --skip seconds
+      what arrives of it there in S seconds from the first: packets, octets (IP packet), and octets a second
+      without the first --skip seconds
   traffic.py flows --interface I --every S
       a flow exporter: one line a flow and interval, "SOURCE DESTINATION PORT PACKETS", connects (SYN) only"""
 
@@ -18,6 +19,7 @@ import struct
 import time
 
 SIZE = 1000
+PATIENCE = 5  # seconds to wait for the first packet
 SYN, ACK = 2, 16
 ETH_P_ALL = 3
 
@@ -74,31 +76,35 @@ def segment(frame):
     return Segment(*(ipaddress.ip_address(address) for address in addresses), port, ip[header + 13], length)
 
 
-def segments(interface, end):
-    """Yields (time, segment) until the time `end`, and (time, None) ten times a second at least."""
+def segments(interface):
+    """Yields (time, segment), and (time, None) ten times a second at least."""
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL)) as sock:
         sock.bind((interface, ETH_P_ALL))
-        print(json.dumps({"ready": interface}), flush=True)
-        while (now := time.monotonic()) < end:
+        print("ready", flush=True)
+        while True:
             ready, _, _ = select.select([sock], [], [], 0.1)
-            found = segment(sock.recv(65535)) if ready else None
-            yield now, found
+            yield time.monotonic(), segment(sock.recv(65535)) if ready else None
 
 
 def count(args):
-    source, start = ipaddress.ip_address(args.source), time.monotonic()
+    source, end, first = ipaddress.ip_address(args.source), time.monotonic() + PATIENCE, 0
     packets = octets = steady = 0
-    for now, found in segments(args.interface, start + args.seconds):
-        if found and found.source == source and found.port == args.port:
-            packets += 1
-            octets += found.octets
-            steady += found.octets if now >= start + args.skip else 0
+    for now, found in segments(args.interface):
+        if now >= end:
+            break
+        if not found or found.source != source or found.port != args.port:
+            continue
+        if packets == 0:
+            first, end = now, now + args.seconds
+        packets += 1
+        octets += found.octets
+        steady += found.octets if now >= first + args.skip else 0
     print(json.dumps({"packets": packets, "octets": octets, "rate": round(steady / (args.seconds - args.skip))}))
 
 
 def flows(args):
     tally, due = collections.Counter(), time.monotonic() + args.every
-    for now, found in segments(args.interface, float("inf")):
+    for now, found in segments(args.interface):
         if found and found.flags & (SYN | ACK) == SYN:
             tally[found.source, found.destination, found.port] += 1
         if now >= due:

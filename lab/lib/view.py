@@ -61,7 +61,7 @@ def value_text(word, value, version):
             prefix, length, *offset = value.split("/")
             return f"{prefix}/{offset[0] if offset else 0}-{length}"
         return value
-    return " ".join(part if part[0] in "=<>!&" else "=" + NUMBERS.get(part, part) for part in value.split())
+    return re.sub(r"[a-z][a-z0-9]*", lambda name: NUMBERS.get(name.group(), name.group()), value)
 
 
 def components(rule, version):
@@ -91,7 +91,7 @@ def flowspec(lines, version):
         status = ("*" if line["valid"] else " ") + (">" if line["best"] else " ") + ("i" if internal(line) else " ")
         next_hop = line["next-hop"] or ("::" if version == 6 else "0.0.0.0")
         path = f"{line['as-path']} {line['origin']}".strip()
-        print(f" {status}{','.join(components(line['rule'], version))}")
+        print(f" {status} {','.join(components(line['rule'], version))}")
         print(f"{'':18}{next_hop:<20}{line.get('med', ''):>6} {line['local-preference']:>6} {path}")
 
 
