@@ -1,0 +1,516 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+# The enforcer between two namespaces, with a hub that only speaks the feed.
+. "$HEADGATE_SRC/tests/tap.sh"
+
+enforcer=${HEADGATE_ENFORCE:-$HEADGATE_BUILD/headgate-enforce}
+work=$(mktemp -d)
+ns=enf$$
+socket=$work/control
+hub=
+pid=
+
+DISCARD=8006000000000000
+RATE=8006000049742400       # 1,000,000 octets a second
+PACKETS=800c000042c80000    # 100 packets a second
+SAMPLE=8007000000000002
+# NLRIs: to 192.0.2.2 and 2001:db8::2, TCP to port 23 and 24, UDP to port 9
+TCP23=0c0120c0000202038106058117
+TCP24=0c0120c0000202038106058118
+UDP9=0c0120c0000202038111058109
+V6TCP23=1901800020010db8000000000000000000000002038106058117
+
+cleanup() {
+	trap - EXIT
+	exec 7>&-
+	[ -z "$pid" ] || kill -9 "$pid"
+	[ -z "$hub" ] || kill "$hub"
+	[ -z "$listener" ] || kill "$listener"
+	for n in a b; do ip netns del "$ns$n"; done
+	umount "$work/bpf"
+	rm -rf "$work" "$tap_out"
+} 2>/dev/null
+listener=
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+
+# ---- the stage ------------------------------------------------------------------------------
+
+stage() {
+	mkdir "$work/bpf"
+	mount -t bpf bpf "$work/bpf" || exit 1
+	for n in a b; do
+		ip netns add "$ns$n"
+		ip -n "$ns$n" link set lo up
+	done
+	ip -n "${ns}a" link add in0 type veth peer name in1 netns "${ns}b"
+	ip -n "${ns}a" addr add 192.0.2.1/24 dev in0
+	ip -n "${ns}b" addr add 192.0.2.2/24 dev in1
+	ip -n "${ns}a" addr add 2001:db8::1/64 dev in0 nodad
+	ip -n "${ns}b" addr add 2001:db8::2/64 dev in1 nodad
+	ip -n "${ns}a" link set in0 up
+	ip -n "${ns}b" link set in1 up
+	b python3 -c '
+import socket, select
+ls = []
+for family, port in [(2, 23), (2, 24), (10, 23), (10, 24)]:
+    s = socket.socket(family)
+    s.setsockopt(1, 2, 1)
+    if family == 10: s.setsockopt(41, 26, 1)
+    s.bind(("::" if family == 10 else "0.0.0.0", port)); s.listen(64); ls.append(s)
+while True:
+    for s in select.select(ls, [], [])[0]: s.accept()[0].close()' &
+	listener=$!
+}
+
+# a, b COMMAND... - in that namespace; only the network is another one
+a() {
+	nsenter --net="/run/netns/${ns}a" "$@"
+}
+
+b() {
+	nsenter --net="/run/netns/${ns}b" "$@"
+}
+
+# within SECONDS COMMAND... - until it succeeds
+within() {
+	until=$(($(date +%s%N) / 1000000 + $1 * 1000))
+	shift
+	while ! "$@"; do
+		[ $(($(date +%s%N) / 1000000)) -lt "$until" ] || return 1
+		sleep 0.05
+	done
+}
+
+hub_start() {
+	[ -p "$work/orders" ] || mkfifo "$work/orders"
+	: >"$work/reports"
+	exec 7<>"$work/orders"
+	"$HEADGATE_SRC/tests/net/enforce_hub.py" "$socket" "$1" "$2" "$work/reports" \
+		<"$work/orders" >"$work/hub.log" 2>&1 7>&- &
+	hub=$!
+	within 5 test -S "$socket"
+}
+
+hub_kill() {
+	kill -9 "$hub"
+	wait "$hub" 2>/dev/null
+	hub=
+	exec 7>&-
+	rm -f "$socket" "$work/orders"
+}
+
+order() {
+	echo "$*" >&7
+}
+
+# conf LINE... - the enforce section
+conf() {
+	printf 'enforce {\n' >"$work/conf"
+	printf '\t%s\n' "$@" >>"$work/conf"
+	printf '}\n' >>"$work/conf"
+}
+
+start() {
+	: >"$work/log"
+	nsenter --net="/run/netns/${ns}b" "$enforcer" -c "$work/conf" -s "$socket" \
+		--pin-dir "$work/bpf/pins" 2>"$work/log" 7>&- &
+	pid=$!
+	within 10 grep -q 'attached\|waiting' "$work/log" || {
+		cat "$work/log"
+		return 1
+	}
+}
+
+# stop SIGNAL - the enforcer's exit status
+stop() {
+	kill "-$1" "$pid"
+	rc=0
+	wait "$pid" 2>/dev/null || rc=$?
+	pid=
+	return "$rc"
+}
+
+# once ARGS... - an enforcer that is expected to leave at once
+once() {
+	timeout 10 nsenter --net="/run/netns/${ns}b" "$enforcer" --pin-dir "$work/bpf/pins" "$@"
+}
+
+# ---- what can be seen -------------------------------------------------------------------------
+
+connects() {
+	a python3 -c '
+import socket, sys
+s = socket.socket(10 if ":" in sys.argv[1] else 2)
+s.settimeout(0.4)
+try: s.connect((sys.argv[1], int(sys.argv[2])))
+except OSError: sys.exit(1)' "$1" "$2"
+}
+
+blocked() {
+	! connects "$1" "$2"
+}
+
+# reported NLRI WORD... - the hub was told so about this rule
+reported() {
+	grep -F "\"nlri\": \"$1\"" "$work/reports" >"$work/line" || return 1
+	shift
+	for word; do grep -qF "$word" "$work/line" || return 1; done
+}
+
+no_pins() {
+	[ ! -e "$work/bpf/pins" ]
+}
+
+no_program() {
+	! ip -n "${ns}b" link show dev in1 | grep -q 'prog/xdp\|xdp'
+}
+
+# ---- the cases --------------------------------------------------------------------------------
+
+passes_without_rules() {
+	connects 192.0.2.2 23 && connects 2001:db8::2 23
+}
+
+waits_for_hub() {
+	grep -q 'there is no headgated' "$work/log" && [ "$(grep -c waiting "$work/log")" -eq 1 ]
+}
+
+blocks_v4() {
+	order add ipv4-flow "$TCP23" "$DISCARD"
+	within 5 blocked 192.0.2.2 23 && connects 192.0.2.2 24 && connects 2001:db8::2 23
+}
+
+blocks_v6() {
+	order add ipv6-flow "$V6TCP23" "$DISCARD"
+	within 5 blocked 2001:db8::2 23 && connects 2001:db8::2 24
+}
+
+reports_counters() {
+	within 5 reported "$TCP23" '"state": "enforced"' '"reason": ""' &&
+		within 5 reported "$V6TCP23" '"state": "enforced"' &&
+		! reported "$TCP23" '"packets": 0,' && ! reported "$TCP23" '"dropped-packets": 0,'
+}
+
+passes_after_removal() {
+	order remove ipv4-flow "$TCP23"
+	within 5 connects 192.0.2.2 23 && blocked 2001:db8::2 23
+}
+
+lists_what_it_cannot() {
+	order add ipv4-flow "$TCP24" "$DISCARD$SAMPLE"
+	within 5 reported "$TCP24" '"state": "not-enforced"' '"reason": "sample is not enforced"' &&
+		connects 192.0.2.2 24
+}
+
+hub_end_keeps() {
+	order add ipv4-flow "$TCP23" "$DISCARD"
+	within 5 blocked 192.0.2.2 23 || return 1
+	hub_kill
+	sleep 0.5
+	blocked 192.0.2.2 23 && kill -0 "$pid"
+}
+
+unsettled_keeps() {
+	hub_start epoch2 unsettled
+	order add ipv4-flow "$TCP24" "$DISCARD"
+	within 5 blocked 192.0.2.2 24 && blocked 192.0.2.2 23 && blocked 2001:db8::2 23
+}
+
+settled_takes() {
+	order settled
+	within 5 connects 192.0.2.2 23 && connects 2001:db8::2 23 && blocked 192.0.2.2 24
+}
+
+kill_keeps() {
+	stop KILL
+	blocked 192.0.2.2 24 && connects 192.0.2.2 23
+}
+
+return_settles() {
+	order remove ipv4-flow "$TCP24"
+	order add ipv4-flow "$TCP23" "$DISCARD"
+	start && grep -q '1 rules are still in the kernel' "$work/log" &&
+		within 5 connects 192.0.2.2 24 && within 5 blocked 192.0.2.2 23
+}
+
+# A counter that was there when we died is there when we are back.
+return_keeps_counters() {
+	connects 192.0.2.2 23
+	within 5 reported "$TCP23" '"state": "enforced"' || return 1
+	sleep 1.2
+	before=$(sed 's/.*"packets": \([0-9]*\),.*/\1/; s/^"//' "$work/line")
+	stop KILL
+	start && sleep 1.5 && reported "$TCP23" || return 1
+	after=$(sed 's/.*"packets": \([0-9]*\),.*/\1/' "$work/line")
+	echo "before $before, after $after"
+	[ "$before" -gt 0 ] && [ "$after" -ge "$before" ]
+}
+
+return_to_unsettled_keeps() {
+	stop KILL
+	hub_kill
+	hub_start epoch3 unsettled
+	start && sleep 0.7 && blocked 192.0.2.2 23 || return 1
+	order settled
+	within 5 connects 192.0.2.2 23
+}
+
+half_a_change() {
+	order add ipv4-flow "$TCP23" "$DISCARD"
+	within 5 blocked 192.0.2.2 23 || return 1
+	order half ipv4-flow "$TCP24" "$DISCARD"
+	sleep 0.4
+	connects 192.0.2.2 24 || return 1
+	hub_kill
+	sleep 0.5
+	connects 192.0.2.2 24 && blocked 192.0.2.2 23
+}
+
+one_change() {
+	hub_start epoch4 settled
+	order begin
+	order add ipv4-flow "$TCP23" "$DISCARD"
+	order add ipv4-flow "$TCP24" "$DISCARD"
+	order commit
+	within 5 blocked 192.0.2.2 23 && within 1 blocked 192.0.2.2 24
+}
+
+# flood SECONDS OCTETS [PAUSE] - UDP to port 9; prints how many
+flood() {
+	a nice -n -20 python3 -c '
+import socket, sys, time
+s = socket.socket(2, 2)
+s.connect(("192.0.2.2", 9))
+end, octets, n = time.monotonic() + float(sys.argv[1]), b"x" * int(sys.argv[2]), 0
+while time.monotonic() < end:
+    try: s.send(octets)
+    except OSError: pass
+    n += 1
+    if len(sys.argv) > 3: time.sleep(float(sys.argv[3]))
+print(n)' "$@"
+}
+
+value() {
+	sed "s/.*\"$1\": \([0-9]*\).*/\1/" "$work/line"
+}
+
+# about WHAT VALUE LOW HIGH
+about() {
+	echo "$1: $2, expected $3 to $4"
+	[ "$2" -ge "$3" ] && [ "$2" -le "$4" ]
+}
+
+# What passed, in the packets or octets that the report has.
+passed() {
+	sleep 1.3
+	reported "$UDP9" '"state": "enforced"' || return 1
+	passed=$(($(value "$1") - $(value "dropped-$1")))
+}
+
+# 100 packets a second for 2 s, about 500 offered a second.  The upper bound is what a limit
+# promises.  The lower one is wide: a sender that is kept from its CPU for longer than the burst
+# has not offered enough.
+limits_packets() {
+	order add ipv4-flow "$UDP9" "$PACKETS"
+	within 5 reported "$UDP9" '"state": "enforced"' || return 1
+	sent=$(flood 2 100 0.002)
+	passed packets && [ "$sent" -gt 400 ] && about packets "$passed" 140 210
+}
+
+# A million octets a second for 2 s, offered as fast as it goes
+limits_octets() {
+	order remove ipv4-flow "$UDP9"
+	sleep 0.3
+	order add ipv4-flow "$UDP9" "$RATE"
+	sleep 0.3
+	sent=$(flood 2 1400)
+	passed octets && [ $((sent * 1428)) -gt 4000000 ] && about octets "$passed" 1300000 2060000
+}
+
+two_instances() {
+	once -c "$work/conf" -s "$socket" >"$work/said" 2>&1
+	rc=$?
+	cat "$work/said"
+	[ "$rc" -eq 1 ] && grep -q 'another headgate-enforce' "$work/said" && blocked 192.0.2.2 23
+}
+
+flush_spares_the_living() {
+	once --flush >"$work/said" 2>&1
+	[ $? -eq 1 ] && grep -q 'another headgate-enforce' "$work/said" && blocked 192.0.2.2 23
+}
+
+term_takes_all() {
+	stop TERM && connects 192.0.2.2 23 && no_pins && no_program
+}
+
+int_takes_all() {
+	start && within 5 blocked 192.0.2.2 23 && stop INT && connects 192.0.2.2 23 && no_pins
+}
+
+flush_takes_all() {
+	start && within 5 blocked 192.0.2.2 23 || return 1
+	stop KILL
+	blocked 192.0.2.2 23 || return 1
+	once --flush && connects 192.0.2.2 23 && no_pins && no_program
+}
+
+flush_of_nothing() {
+	once --flush && no_pins
+}
+
+other_layout() {
+	start && within 5 blocked 192.0.2.2 23 || return 1
+	stop KILL
+	# The layout is the first word of the control map.
+	bpftool map update pinned "$work/bpf/pins/hg_control" key 0 0 0 0 value 99 0 0 0 \
+		$(bpftool -j map lookup pinned "$work/bpf/pins/hg_control" key 0 0 0 0 |
+			python3 -c 'import json, sys; print(*json.load(sys.stdin)["value"][4:])') ||
+		return 1
+	once -c "$work/conf" -s "$socket" >"$work/said" 2>&1
+	[ $? -eq 1 ] && grep -q 'layout 99' "$work/said" && blocked 192.0.2.2 23 && once --flush
+}
+
+monitors() {
+	conf 'interface in1;' 'mode monitor;'
+	start || return 1
+	sleep 1
+	connects 192.0.2.2 23 && within 5 reported "$TCP23" '"state": "monitor"' &&
+		sleep 1.2 && reported "$TCP23" '"dropped-packets": 0' && ! reported "$TCP23" '"packets": 0,'
+}
+
+monitor_to_enforce() {
+	stop KILL
+	conf 'interface in1;' 'mode enforce;'
+	start && within 5 blocked 192.0.2.2 23 && stop TERM
+}
+
+pattern() {
+	conf 'interface in*;'
+	start && grep -q 'interface in1: attached' "$work/log" && ! grep -q 'interface lo' "$work/log"
+}
+
+comes_and_goes() {
+	ip -n "${ns}b" link add in7 type veth peer name out7 || return 1
+	within 5 grep -q 'interface in7: attached' "$work/log" || return 1
+	ip -n "${ns}b" link del in7
+	within 5 grep -q 'interface in7: it is gone' "$work/log" && kill -0 "$pid" && stop TERM && no_pins
+}
+
+# refused LINE WHY - this section is an error, and nothing is left behind
+refused() {
+	conf "$1"
+	once -c "$work/conf" -s "$socket" >"$work/said" 2>&1
+	rc=$?
+	cat "$work/said"
+	[ "$rc" -eq 1 ] && grep -q "$2" "$work/said" && no_pins && no_program
+}
+
+# The driver of veth takes no program when the peer's packets may be as large as this.
+generic() {
+	ip -n "${ns}a" link set in0 mtu 9000 && ip -n "${ns}b" link set in1 mtu 9000 || return 1
+	conf 'interface in1;'
+	start && grep -q 'in1: attached, generic' "$work/log" && within 5 blocked 192.0.2.2 23 &&
+		connects 2001:db8::2 23 && stop TERM && no_pins
+	rc=$?
+	ip -n "${ns}a" link set in0 mtu 1500 && ip -n "${ns}b" link set in1 mtu 1500
+	return "$rc"
+}
+
+# A program that passes everything, put there by another tool.
+other_program() {
+	printf '%s\n' '#include <linux/bpf.h>' '__attribute__((section("xdp"), used))' \
+		'int other(struct xdp_md *c) { return XDP_PASS; }' >"$work/other.c"
+	clang -O2 -target bpf -idirafter "/usr/include/$(uname -m)-linux-gnu" -c "$work/other.c" \
+		-o "$work/other.o" &&
+		ip -n "${ns}b" link set dev in1 xdpgeneric obj "$work/other.o" sec xdp || return 1
+	conf 'interface in1;'
+	once -c "$work/conf" -s "$socket" >"$work/said" 2>&1
+	rc=$?
+	cat "$work/said"
+	id=$(ip -n "${ns}b" link show dev in1 | sed -n 's/.*prog\/xdp id \([0-9]*\).*/\1/p')
+	[ "$rc" -eq 1 ] && [ -n "$id" ] && grep -q "id $id, mode generic" "$work/said" && no_pins
+	rc=$?
+	ip -n "${ns}b" link set dev in1 xdpgeneric off
+	return "$rc"
+}
+
+not_bpf_fs() {
+	conf 'interface in1;'
+	nsenter --net="/run/netns/${ns}b" "$enforcer" -c "$work/conf" -s "$socket" \
+		--pin-dir "$work/nobpf" >"$work/said" 2>&1
+	rc=$?
+	cat "$work/said"
+	[ "$rc" -eq 1 ] && grep -q 'not in a BPF file system' "$work/said" && [ ! -e "$work/nobpf" ]
+}
+
+no_capability() {
+	setpriv --bounding-set=-net_admin --inh-caps=-net_admin "$enforcer" -c "$work/conf" \
+		-s "$socket" --pin-dir "$work/bpf/pins" >"$work/said" 2>&1
+	[ $? -eq 1 ] && grep -q 'CAP_NET_ADMIN is missing' "$work/said" && no_pins
+}
+
+table_full() {
+	hub_kill
+	hub_start epoch5 settled
+	python3 -c 'for i in range(520): print("add ipv4-flow 060120c6%06x" % i, "'"$DISCARD"'")' >&7
+	conf 'interface in1;'
+	start && within 20 reported "060120c6000200" '"state": "not-enforced"' 'table full' &&
+		reported "060120c60001ff" '"state": "enforced"' &&
+		[ "$(grep -c 'table full' "$work/reports")" -eq 8 ]
+}
+
+room_again() {
+	order remove ipv4-flow 060120c6000000
+	within 5 reported "060120c6000200" '"state": "enforced"'
+}
+
+if [ "$(id -u)" -ne 0 ]; then
+	echo '1..0 # SKIP needs root'
+	exit 0
+fi
+
+plan 39
+stage
+check 'without rules everything passes' within 5 passes_without_rules
+conf 'interface in1;'
+check 'an enforcer without a hub starts' start
+check 'and waits for the hub, saying so once' waits_for_hub
+hub_start epoch1 settled
+check 'a rule over IPv4 blocks what it matches and nothing else' blocks_v4
+check 'a rule over IPv6 does the same' blocks_v6
+check 'state and counters are reported' reports_counters
+check 'a rule removed blocks no more, the other one still does' passes_after_removal
+check 'what cannot be enforced is listed with the reason, and passes' lists_what_it_cannot
+check 'the end of the hub changes nothing' hub_end_keeps
+check 'a new hub that has not settled takes nothing away' unsettled_keeps
+check 'once it has settled, what it does not know goes' settled_takes
+check 'kill -9 leaves the rules in force' kill_keeps
+check 'on return the difference is settled' return_settles
+check 'counters survive kill -9' return_keeps_counters
+check 'on return to a new hub that has not settled the rules stay' return_to_unsettled_keeps
+check 'a change that breaks off is not put in force' half_a_change
+check 'a change of several rules is' one_change
+check 'a limit in packets holds' limits_packets
+check 'a limit in octets holds' limits_octets
+check 'a second enforcer says that there is a first, and leaves' two_instances
+check '--flush does not touch a living one' flush_spares_the_living
+check 'SIGTERM takes everything away' term_takes_all
+check 'SIGINT does too' int_takes_all
+check '--flush does after kill -9' flush_takes_all
+check '--flush where nothing is, is no error' flush_of_nothing
+check 'pins of another layout are told, and stay' other_layout
+check 'mode monitor counts and drops nothing' monitors
+check 'from monitor to enforce over kill -9' monitor_to_enforce
+check 'a pattern attaches to what fits it, loopback apart' pattern
+check 'interfaces that fit come and go' comes_and_goes
+check 'where the driver cannot, the generic hook does the same' generic
+check 'an interface that is missing is told' refused 'interface nope0;' 'no interface nope0'
+check 'a pattern that fits none is told' refused 'interface nope*;' 'no interface fits nope'
+check 'loopback is refused' refused 'interface lo;' 'not enforced on loopback'
+check 'another XDP program is told with id and mode, and stays' other_program
+check 'a pin directory elsewhere is told' not_bpf_fs
+check 'a missing capability is told' no_capability
+check 'rules beyond the table are listed as not enforced' table_full
+check 'and are enforced when there is room' room_again
+tap_status
