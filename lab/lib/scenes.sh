@@ -251,6 +251,9 @@ add_ssh_rule() {
 	mv "$1.new" "$1"
 }
 
+# diff says 1 where the files differ, which they shall.
+differences() { diff "$@" || [[ $? = 1 ]]; }
+
 gap() {
 	local report
 	report=$(probed restart "$1")
@@ -261,7 +264,7 @@ gap() {
 scene_controller_restart() {
 	scene "The file is changed and the controller restarted, as the write-up does it"
 	add_ssh_rule "$(controller_file)"
-	show "$ diff (before) controller.conf" diff "$LAB_DIR/controller.conf" "$(controller_file)"
+	show "$ diff (before) controller.conf" differences "$LAB_DIR/controller.conf" "$(controller_file)"
 	start_probe restart 23 0.005
 	stop controller "$CONTROLLER"
 	start_controller
@@ -320,7 +323,7 @@ scene_withdrawal() {
 }
 
 scene_again() {
-	scene "The same again with the real exabgp as the controller, from the same file"
+	heading "The same again with the real exabgp as the controller, from the same file"
 	stop controller headgated
 	stop r2 headgate-enforce
 	say "  $(exabgp --version 2>/dev/null | head -n 1)"
