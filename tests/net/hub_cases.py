@@ -1,0 +1,453 @@
+# SPDX-License-Identifier: ISC
+"""The hub as its neighbors see it: what goes out, when, in which order; and as its operator does."""
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, os.path.dirname(__file__))
+from hub import BUILD, Hub, Tap, until
+from peer import (DISCARD, Closed, Peer, as_sequence, attribute, flow_reach, flow_unreach, message,
+                  UPDATE)
+
+tap = Tap()
+TELNET = "0118c00002038106058117"  # destination 192.0.2.0/24; protocol tcp; destination-port 23
+DNS = "0118c63364038111058135"     # destination 198.51.100.0/24; protocol udp; destination-port 53
+RATE = bytes.fromhex("8006000046160000")  # rate-limit 9600
+
+
+def neighbor(address, *more, local="127.0.0.1", local_as=1, peer_as=1, rules=(), passive="passive;",
+             family="family { ipv4 unicast; ipv6 unicast; ipv4 flow; ipv6 flow; }", router_id="10.0.0.1"):
+    routes = "\n".join(f"route R{i} {{ {r} }}" for i, r in enumerate(rules))
+    return (f"neighbor {address} {{ router-id {router_id}; local-address {local}; local-as {local_as}; "
+            f"peer-as {peer_as}; {passive} {family} {' '.join(more)} flow {{ {routes} }} }}\n")
+
+
+def rule(destination="192.0.2.0/24", port=23, protocol="tcp", action="discard;"):
+    return (f"match {{ destination {destination}; protocol {protocol}; destination-port {port}; }} "
+            f"then {{ {action} }}")
+
+
+def kinds(changes):
+    return [(c[0], c[2].hex()) for c in changes]
+
+
+def peer(address, hub="127.0.0.1", number=9, **how):
+    how.setdefault("families", ("ipv4", "ipv6", "ipv4-flow", "ipv6-flow"))
+    return Peer(address, hub).establish(router_id=f"10.0.0.{number}", hold=0, **how)
+
+
+@tap.case("a neighbor gets the rules of its own section, and End-of-RIB for each family")
+def _():
+    conf = neighbor("127.0.0.2", rules=[rule()]) + neighbor("127.0.0.3", rules=[rule("198.51.100.0/24", 53, "udp")])
+    with Hub(conf):
+        a, b = peer("127.0.0.2", number=2), peer("127.0.0.3", number=3)
+        got_a, got_b = a.changes(), b.changes()
+        assert kinds(got_a) == [("+", TELNET)], kinds(got_a)
+        assert kinds(got_b) == [("+", DNS)], kinds(got_b)
+        attrs = got_a[0][3]
+        assert attrs[16] == DISCARD and attrs[5] == b"\0\0\0\x64" and attrs[2] == b"", attrs
+        assert attrs["next-hop"] == b"", attrs
+
+
+@tap.case("towards an eBGP neighbor: our AS in the path, no local preference")
+def _():
+    with Hub(neighbor("127.0.0.2", peer_as=65002, rules=[rule()])):
+        attrs = peer("127.0.0.2", asn=65002).changes()[0][3]
+        assert attrs[2] == as_sequence(1) and 5 not in attrs, attrs
+
+
+@tap.case("reload: additions before removals, a changed action is one announcement, the rest is silent")
+def _():
+    for number in (signal.SIGHUP, signal.SIGUSR1):
+        with Hub(neighbor("127.0.0.2", rules=[rule(), rule("198.51.100.0/24", 53, "udp")])) as hub:
+            a = peer("127.0.0.2")
+            assert len(a.changes()) == 2
+            new = [rule(), rule("198.51.100.0/24", 53, "udp", "rate-limit 9600;"), rule("203.0.113.0/24")]
+            hub.reload(neighbor("127.0.0.2", rules=new), number)
+            got = a.changes()
+            assert sorted(kinds(got)) == sorted([("+", DNS), ("+", "0118cb0071038106058117")]), kinds(got)
+            assert next(c for c in got if c[2].hex() == DNS)[3][16] == RATE
+            hub.reload(neighbor("127.0.0.2", rules=[rule("203.0.113.0/24"), rule("203.0.113.7/32")]), number)
+            assert [c[0] for c in a.changes()] == ["+", "-", "-"]
+            hub.reload(neighbor("127.0.0.2", rules=[rule("203.0.113.0/24"), rule("203.0.113.7/32")]), number)
+            assert a.changes() == []
+
+
+@tap.case("a broken file keeps the running configuration and says where it is broken")
+def _():
+    with Hub(neighbor("127.0.0.2", rules=[rule()])) as hub:
+        a = peer("127.0.0.2")
+        assert len(a.changes()) == 1
+        hub.reload(neighbor("127.0.0.2", rules=["match { destination 192.0.2.0/24 } then { discard; }"]))
+        assert until(lambda: "test.conf:1:" in hub.log()), hub.log()
+        assert a.changes() == [] and len(hub.rules()) == 1
+        done = hub.run("reload")
+        assert done.returncode == 1 and "test.conf:1:" in done.stderr, done.stderr
+        hub.reload(neighbor("127.0.0.2", rules=[rule(), rule("203.0.113.0/24")]))
+        assert kinds(a.changes()) == [("+", "0118cb0071038106058117")]
+
+
+@tap.case("reload adds and removes neighbors, and touches no other session")
+def _():
+    stay = neighbor("127.0.0.2", rules=[rule()])
+    with Hub(stay + neighbor("127.0.0.3")) as hub:
+        a, b = peer("127.0.0.2", number=2), peer("127.0.0.3", number=3)
+        a.changes(), b.changes()
+        hub.reload(stay + neighbor("127.0.0.4", rules=[rule()]))
+        assert b.notification()[:2] == (6, 3)
+        assert len(peer("127.0.0.4", number=4).changes()) == 1
+        assert a.alive()
+
+
+@tap.case("SIGTERM: Cease, administrative shutdown; exit 0; the socket's file is gone")
+def _():
+    hub = Hub(neighbor("127.0.0.2"))
+    with hub:
+        a = peer("127.0.0.2")
+        hub.process.send_signal(signal.SIGTERM)
+        assert a.notification()[:2] == (6, 2)
+        a.close()
+        assert hub.process.wait(8) == 0 and not os.path.exists(hub.socket)
+
+
+@tap.case("announce, replace and withdraw at run time; the same again says nothing")
+def _():
+    with Hub(neighbor("127.0.0.2") + neighbor("127.0.0.3")) as hub:
+        a, b = peer("127.0.0.2", number=2), peer("127.0.0.3", number=3)
+        a.changes(), b.changes()
+        words = ["announce", "flow", "route", "{ " + rule() + " }"]
+        for _ in range(2):
+            assert hub.run(*words).returncode == 0
+        assert kinds(a.changes()) == kinds(b.changes()) == [("+", TELNET)]
+        hub.run("announce", "flow route { " + rule(action="rate-limit 9600;") + " }")
+        got = a.changes()
+        assert kinds(got) == [("+", TELNET)] and got[0][3][16] == RATE, got
+        assert hub.run("withdraw", "flow", "route", "{ " + rule() + " }").returncode == 0
+        assert kinds(a.changes()) == [("-", TELNET)]
+        again = hub.run("withdraw", "flow", "route", "{ " + rule() + " }")
+        assert again.returncode == 1 and "no such rule" in again.stderr, again.stderr
+        assert hub.rules() == []
+
+
+@tap.case("a rule for one neighbor is told to that one alone")
+def _():
+    with Hub(neighbor("127.0.0.2") + neighbor("127.0.0.3")) as hub:
+        a, b = peer("127.0.0.2", number=2), peer("127.0.0.3", number=3)
+        a.changes(), b.changes()
+        assert hub.run("neighbor", "127.0.0.3", "announce", "flow route { " + rule() + " }").returncode == 0
+        assert kinds(b.changes()) == [("+", TELNET)] and a.changes() == []
+        assert hub.rules()[0]["for"] == "127.0.0.3"
+
+
+@tap.case("two origins want one rule: withdrawing one leaves the other")
+def _():
+    with Hub(neighbor("127.0.0.2", rules=[rule()])) as hub:
+        a = peer("127.0.0.2")
+        a.changes()
+        hub.run("announce", "flow route { " + rule(action="rate-limit 9600;") + " }")
+        hub.run("withdraw", "flow route { " + rule() + " }")
+        got = a.changes()
+        assert not got or (kinds(got)[-1] == ("+", TELNET) and got[-1][3][16] == DISCARD), got
+        assert [r["from"] for r in hub.rules()] == ["file"]
+
+
+@tap.case("withdraw all takes everything of ours back; reload brings the file's rules again")
+def _():
+    with Hub(neighbor("127.0.0.2", rules=[rule()])) as hub:
+        a = peer("127.0.0.2")
+        hub.run("announce", "flow route { " + rule("198.51.100.0/24", 53, "udp") + " }")
+        assert until(lambda: len(hub.rules()) == 2)
+        a.changes()
+        wrong = hub.run("withdraw", "all", "origin", "user:nobody-of-that-name")
+        assert wrong.returncode == 1, wrong.stdout
+        assert hub.run("withdraw", "all", "origin", "user:root").returncode == 0
+        assert kinds(a.changes()) == [("-", DNS)]
+        assert hub.run("withdraw", "all").stdout == "1 withdrawn\n"
+        assert kinds(a.changes()) == [("-", TELNET)]
+        hub.run("reload")
+        assert kinds(a.changes()) == [("+", TELNET)]
+
+
+@tap.case("our own verbs refuse host bits, leftovers, unknown words, empty matches; nothing is announced")
+def _():
+    wrong = ["{ match { destination 192.0.2.1/24; } then { discard; } }",
+             "{ match { destination 192.0.2.0/24; } then { discard; } } and more",
+             "{ match { destinatoin 192.0.2.0/24; } then { discard; } }",
+             "{ match { } then { discard; } }",
+             "{ match { destination 192.0.2.0/24 } then { discard; } }",
+             "{ match { destination-port 65536; } then { discard; } }"]
+    with Hub(neighbor("127.0.0.2")) as hub:
+        a = peer("127.0.0.2")
+        a.changes()
+        for text in wrong:
+            done = hub.run("announce", "flow route " + text)
+            assert done.returncode == 1 and "column" in done.stderr, (text, done.stderr)
+        assert a.changes() == [] and hub.rules() == []
+
+
+@tap.case("nothing learnt is passed on without route-reflector-client")
+def _():
+    with Hub(neighbor("127.0.0.2", "route-reflector-client;") + neighbor("127.0.0.3")
+             + neighbor("127.0.0.4", peer_as=65004)) as hub:
+        a, b = peer("127.0.0.2", number=2), peer("127.0.0.3", number=3)
+        c = peer("127.0.0.4", number=4, asn=65004)
+        for p in (a, b, c):
+            p.changes()
+        a.say(flow_reach([bytes.fromhex(TELNET)]))
+        b.say(flow_reach([bytes.fromhex(DNS)]))
+        assert until(lambda: len(hub.rules()) == 2)
+        assert a.changes() == [] and b.changes() == [] and c.changes() == []
+
+
+@tap.case("reflection: originator, cluster list, next hops of 0, 4 and 16 octets unchanged, not back to the sender")
+def _():
+    with Hub("cluster-id 10.9.9.9;\n" + neighbor("127.0.0.2", "route-reflector-client;")
+             + neighbor("127.0.0.3", "route-reflector-client;")) as hub:
+        a, b = peer("127.0.0.2", number=2), peer("127.0.0.3", number=3)
+        a.changes(), b.changes()
+        for hop in (b"", socket.inet_aton("192.0.2.77"), socket.inet_pton(socket.AF_INET6, "2001:db8::77")):
+            a.say(flow_reach([bytes.fromhex(TELNET)], next_hop=hop, local_pref=150))
+            got = b.changes()
+            assert kinds(got) == [("+", TELNET)], got
+            attrs = got[0][3]
+            assert attrs["next-hop"] == hop and attrs[5] == b"\0\0\0\x96", attrs
+            assert attrs[9] == socket.inet_aton("10.0.0.2"), attrs
+            assert attrs[10] == socket.inet_aton("10.9.9.9"), attrs
+            assert a.changes() == []
+        a.close()
+        assert kinds(b.changes()) == [("-", TELNET)]
+        assert until(lambda: hub.rules() == [])
+
+
+@tap.case("loops are refused: our originator id, our cluster id; an older path of the key goes")
+def _():
+    loop = [attribute(9, socket.inet_aton("10.0.0.1"), 0x80), attribute(10, socket.inet_aton("10.9.9.9"), 0x80)]
+    with Hub("cluster-id 10.9.9.9;\n" + neighbor("127.0.0.2", "route-reflector-client;")
+             + neighbor("127.0.0.3", "route-reflector-client;")) as hub:
+        a, b = peer("127.0.0.2", number=2), peer("127.0.0.3", number=3)
+        a.changes(), b.changes()
+        for more in loop:
+            a.say(flow_reach([bytes.fromhex(TELNET)]))
+            assert kinds(b.changes()) == [("+", TELNET)]
+            a.say(flow_reach([bytes.fromhex(TELNET)], more=more))
+            assert kinds(b.changes()) == [("-", TELNET)]
+            assert hub.rules() == []
+
+
+@tap.case("a rule learnt over eBGP is shown as not validated and not reflected, unless validate off")
+def _():
+    for word, state in (("", "not validated"), ("validate off;", "best")):
+        with Hub(neighbor("127.0.0.2", word, peer_as=65002)) as hub:
+            a = peer("127.0.0.2", asn=65002)
+            a.say(flow_reach([bytes.fromhex(TELNET)], path=as_sequence(65002), local_pref=None))
+            assert until(lambda: [r["state"] for r in hub.rules()] == [state]), hub.rules()
+            feed = subprocess.run(["/usr/bin/timeout", "1", "/usr/bin/socat", "-t2", "STDIO",
+                                   f"UNIX-CONNECT:{hub.socket}"], input="subscribe rules\n",
+                                  capture_output=True, text=True).stdout
+            assert ('"op":"add"' in feed) == (state == "best"), feed
+
+
+@tap.case("shutdown and enable; why it went down is shown")
+def _():
+    with Hub(neighbor("127.0.0.2")) as hub:
+        a = peer("127.0.0.2")
+        assert until(lambda: hub.neighbor("127.0.0.2")["state"] == "established")
+        assert hub.run("neighbor", "127.0.0.2", "shutdown").returncode == 0
+        assert a.notification()[:2] == (6, 2)
+        n = hub.neighbor("127.0.0.2")
+        assert n["state"] == "shutdown" and n["last-down"] != "", n
+        try:
+            Peer("127.0.0.2", "127.0.0.1", timeout=1).establish(router_id="10.0.0.9")
+            raise RuntimeError("a session while shut down")
+        except (Closed, OSError, AssertionError):
+            pass
+        assert hub.run("neighbor", "127.0.0.2", "enable").returncode == 0
+        assert until(lambda: peer("127.0.0.2"))
+        assert hub.run("neighbor", "127.0.0.99", "enable").returncode == 1
+
+
+@tap.case("counts, in JSON with -j at any place, and a table without")
+def _():
+    with Hub(neighbor("127.0.0.2", rules=[rule()])) as hub:
+        a = peer("127.0.0.2")
+        a.say(flow_reach([bytes.fromhex(DNS)]))
+        assert until(lambda: hub.neighbor("127.0.0.2")["received"] == 1)
+        n = hub.neighbor("127.0.0.2")
+        assert (n["accepted"], n["advertised"]) == (1, 1), n
+        assert json.loads(hub.run("show", "-j", "neighbors").stdout) is not None
+        table = hub.run("show", "neighbors").stdout
+        assert "127.0.0.2" in table and "established" in table, table
+        by_nlri = {r["nlri"]: r for r in hub.rules()}
+        assert by_nlri["0b" + DNS]["from"] == "127.0.0.2" and by_nlri["0b" + TELNET]["from"] == "file"
+        assert by_nlri["0b" + TELNET]["action"] == "discard"
+
+
+@tap.case("unicast: learnt routes are shown, reflected and withdrawn")
+def _():
+    attrs = attribute(1, b"\0") + attribute(2, as_sequence(7, 201)) + attribute(3, socket.inet_aton("10.0.0.2"))
+    attrs += attribute(5, b"\0\0\0\x64")
+    update = message(UPDATE, b"\0\0" + len(attrs).to_bytes(2, "big") + attrs + bytes.fromhex("18cb0071"))
+    with Hub(neighbor("127.0.0.2", "route-reflector-client;") + neighbor("127.0.0.3", "route-reflector-client;")) as hub:
+        a, b = peer("127.0.0.2", number=2), peer("127.0.0.3", number=3)
+        a.changes(), b.changes()
+        a.say(update)
+        got = b.changes()
+        assert kinds(got) == [("+", "18cb0071")] and got[0][3][3] == socket.inet_aton("10.0.0.2"), got
+        r = hub.ask("show", "routes", "ipv4")
+        assert r[0]["prefix"] == "203.0.113.0/24" and r[0]["as-path"] == "7 201", r
+        assert hub.ask("show", "routes", "ipv6") == []
+        a.close()
+        assert kinds(b.changes()) == [("-", "18cb0071")]
+
+
+@tap.case("route refresh: the family is sent again")
+def _():
+    with Hub(neighbor("127.0.0.2", rules=[rule()])):
+        a = peer("127.0.0.2")
+        a.changes()
+        a.say(message(5, bytes.fromhex("00010085")))
+        assert kinds(a.changes()) == [("+", TELNET)]
+
+
+@tap.case("active over IPv6: it connects to us, from its local-address, to another port")
+def _():
+    listener = socket.socket(socket.AF_INET6)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("fd00::2", 1790))
+    listener.listen()
+    listener.settimeout(10)
+    conf = neighbor("FD00::2", local="fd00::1", passive="", rules=[rule()])
+    for options, environment in ((("--bgp-port", "1790"), {}), ((), {"exabgp.tcp.port": "1790"}),
+                                 ((), {"exabgp_tcp_port": "1790"})):
+        with Hub(conf, *options, environment=environment):
+            connection, (address, *_) = listener.accept()
+            assert address == "fd00::1", address
+            a = Peer(None, None, connection=connection)
+            a.establish(router_id="10.0.0.9", hold=0, families=("ipv4-flow",))
+            assert kinds(a.changes()) == [("+", TELNET)]
+            a.close()
+    listener.close()
+
+
+@tap.case("it listens for passive neighbors alone, on their local-address")
+def _():
+    def reachable(address):
+        s = socket.socket()
+        s.settimeout(1)
+        try:
+            return s.connect_ex((address, 179)) == 0
+        finally:
+            s.close()
+    with Hub(neighbor("127.0.0.2", local="127.0.0.5") + neighbor("127.0.0.3", local="127.0.0.6", passive="")):
+        assert until(lambda: reachable("127.0.0.5"))
+        assert not reachable("127.0.0.6") and not reachable("127.0.0.1")
+
+
+@tap.case("a port that is taken is a warning, and is used once it is free")
+def _():
+    other = socket.socket()
+    other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    other.bind(("127.0.0.1", 179))
+    other.listen()
+    with Hub(neighbor("127.0.0.2")) as hub:
+        assert until(lambda: "in use" in hub.log()), hub.log()
+        other.close()
+        assert until(lambda: connects("127.0.0.2"), 20), hub.log()
+
+
+def connects(address):
+    try:
+        return peer(address)
+    except (OSError, Closed, AssertionError):
+        return None
+
+
+@tap.case("MD5: with the right password a session, without it none")
+def _():
+    with Hub(neighbor("127.0.0.2", "md5-password 'secret word';", local="127.0.0.1")) as hub, \
+            Hub(neighbor("127.0.0.1", "md5-password 'secret word';", local="127.0.0.2", passive="",
+                         router_id="10.0.0.2")) as client:
+        assert until(lambda: client.neighbor("127.0.0.1")["state"] == "established", 12), client.log()
+        try:
+            Peer("127.0.0.2", "127.0.0.1", timeout=1)
+            raise RuntimeError("connected without a password")
+        except OSError:
+            pass
+        assert hub.alive()
+
+
+@tap.case("two sessions to one router-id, over IPv4 and IPv6, are no collision")
+def _():
+    with Hub(neighbor("127.0.0.2") + neighbor("fd00::2", local="fd00::1")) as hub:
+        a = peer("127.0.0.2", number=2)
+        b = peer("fd00::2", hub="fd00::1", number=2)
+        assert a.alive() and b.alive()
+        assert [n["state"] for n in hub.ask("show", "neighbors")] == ["established"] * 2
+
+
+@tap.case("monitor: a snapshot, then what happens")
+def _():
+    with Hub(neighbor("127.0.0.2", rules=[rule()])) as hub:
+        p = subprocess.Popen([f"{BUILD}/headgate", "-s", hub.socket, "monitor", "-j"], text=True,
+                             stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        try:
+            lines = []
+            while not lines or lines[-1]["event"] != "commit":
+                lines.append(json.loads(p.stdout.readline()))
+            assert [x["event"] for x in lines] == ["hello", "begin", "neighbor", "rule", "commit"], lines
+            hub.run("announce", "flow route { " + rule("198.51.100.0/24", 53, "udp") + " }")
+            while lines[-1].get("nlri") != "0b" + DNS:
+                lines.append(json.loads(p.stdout.readline()))
+            assert lines[-1]["op"] == "add"
+        finally:
+            p.terminate()
+            p.wait()
+
+
+@tap.case("only root may connect without a group; without a daemon there is a sentence and exit 1")
+def _():
+    with Hub(neighbor("127.0.0.2")) as hub:
+        assert os.stat(hub.socket).st_mode & 0o777 == 0o600
+        gone = subprocess.run([f"{BUILD}/headgate", "-s", hub.socket + "-none", "show", "rules"],
+                              capture_output=True, text=True)
+        assert gone.returncode == 1 and "headgated" in gone.stderr, gone.stderr
+        second = subprocess.run([f"{BUILD}/headgated", "-c", hub.file, "-s", hub.socket], timeout=10,
+                                capture_output=True, text=True)
+        assert second.returncode == 1 and "another headgated" in second.stderr, second.stderr
+        assert hub.run("show", "rules").returncode == 0
+
+
+@tap.case("a subscriber that does not read is given a new snapshot, and nobody waits for it")
+def _():
+    with Hub(neighbor("127.0.0.2")) as hub:
+        slow = socket.socket(socket.AF_UNIX)
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        slow.connect(hub.socket)
+        slow.sendall(b"subscribe rules\n")
+        time.sleep(0.2)
+        fast = socket.socket(socket.AF_UNIX)
+        fast.settimeout(20)
+        fast.connect(hub.socket)
+        count = 60000
+        for begin in range(0, count, 1000):
+            fast.sendall("".join(
+                f"announce flow route {{ match {{ destination {10 + (n >> 16)}.{n >> 8 & 255}.{n & 255}.0/24; }} then {{ discard; }} }}\n"
+                for n in range(begin, begin + 1000)).encode())
+            answers = 0
+            while answers < 1000:
+                answers += fast.recv(65536).count(b"\n")
+        slow.settimeout(5)
+        text = b""
+        while text.count(b'"event":"hello"') < 2 or not text.endswith(b'}\n') or b'"commit"' not in text[-200:]:
+            text += slow.recv(1 << 20)
+        last = text[text.rindex(b'"event":"hello"'):]
+        assert last.count(b'"op":"add"') == count, last.count(b'"op":"add"')
+        slow.close()
+        fast.close()
+
+
+sys.exit(tap.run())
