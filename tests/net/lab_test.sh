@@ -17,13 +17,16 @@ end() {
 trap end EXIT
 trap 'exit 130' INT TERM
 
+# Everything that a lab starts has its name in its environment.
+processes_of() { grep -lzx "LAB_NAME=$1" /proc/[0-9]*/environ 2>/dev/null; }
+
 # nothing_left NAME: no namespace, state, process or mount of that lab.
 nothing_left() {
 	local left
 	left=$(
 		ip netns list | grep "^$1-"
 		ls -d "/run/headgate-lab/$1" 2>/dev/null
-		pgrep -af "/run/headgate-lab/$1/"
+		processes_of "$1"
 		grep "/run/headgate-lab/$1/" /proc/mounts
 	)
 	echo "$left"
@@ -42,7 +45,7 @@ fails_at_the_block() {
 }
 
 side_by_side() {
-	"$lab" -n lta up && "$lab" -n ltb up &&
+	"$lab" -n lta up && "$lab" -n ltb up && [[ $(processes_of lta | wc -l) -ge 15 ]] &&
 		"$lab" -n lta shell good_guy ping -c 1 -W 2 -I 203.0.113.200 198.51.100.8 &&
 		"$lab" -n lta down && nothing_left lta &&
 		"$lab" -n ltb shell good_guy ping -c 1 -W 2 -I 203.0.113.200 198.51.100.8
