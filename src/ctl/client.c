@@ -25,7 +25,8 @@
 
 enum {
 	CLIENT_READ_MIN = 16 * 1024, /* room that is offered to each read */
-	CLIENT_SEND_MS = 10 * 1000   /* a hub that takes nothing for so long is as good as gone */
+	CLIENT_FIRST = 64 * 1024,
+	CLIENT_SEND_MS = 10 * 1000 /* a hub that takes nothing for so long is as good as gone */
 };
 
 struct ctl_client {
@@ -154,8 +155,10 @@ bool ctl_client_send(struct ctl_client *c, const char *command, struct err *e)
 	line = malloc(len + 1);
 	if (line == NULL)
 		return err_at(e, 0, 0, "out of memory");
+	memcpy(line, command, len);
 	for (size_t i = 0; i < len; i++)
-		line[i] = command[i] == '\n' || command[i] == '\r' ? ' ' : command[i];
+		if (line[i] == '\n' || line[i] == '\r')
+			line[i] = ' ';
 	line[len] = '\n';
 	ok = send_all(c, line, len + 1, e);
 	free(line);
@@ -165,12 +168,12 @@ bool ctl_client_send(struct ctl_client *c, const char *command, struct err *e)
 /* Makes room for the next read, by moving what is left to the front or by growing. */
 static bool make_room(struct ctl_client *c, struct err *e)
 {
-	size_t size = c->size > 0 ? c->size * 2 : 4 * CLIENT_READ_MIN;
+	size_t size = c->size > 0 ? c->size * 2 : CLIENT_FIRST;
 	char *buf;
 
 	if (c->size - c->end >= CLIENT_READ_MIN)
 		return true;
-	if (c->start > 0) {
+	if (c->buf != NULL && c->start > 0) {
 		memmove(c->buf, c->buf + c->start, c->end - c->start);
 		c->end -= c->start;
 		c->start = 0;

@@ -199,9 +199,11 @@ static bool attach_one(struct attach *a, unsigned ifindex, const char *name, str
 static bool attach_fitting(struct attach *a, const char *pattern, size_t *ret_fits, struct err *e)
 {
 	struct if_nameindex *all = if_nameindex();
-	bool ok = all != NULL || err_at(e, 0, 0, "cannot list interfaces: %s", strerror(errno));
+	bool ok = true;
 
 	*ret_fits = 0;
+	if (all == NULL)
+		return err_at(e, 0, 0, "cannot list interfaces: %s", strerror(errno));
 	for (struct if_nameindex *i = all; ok && i->if_index != 0; i++) {
 		if (fnmatch(pattern, i->if_name, 0) != 0 || is_loopback(i->if_name))
 			continue;
@@ -209,8 +211,7 @@ static bool attach_fitting(struct attach *a, const char *pattern, size_t *ret_fi
 		if (find_attached(a, i->if_index) == NULL)
 			ok = attach_one(a, i->if_index, i->if_name, e);
 	}
-	if (all != NULL)
-		if_freenameindex(all);
+	if_freenameindex(all);
 	return ok;
 }
 

@@ -98,7 +98,8 @@ bool plan_then_make(const struct flow_actions *a, struct plan_then *ret, struct 
 
 bool plan_then_equal(const struct plan_then *a, const struct plan_then *b)
 {
-	return a->kind == b->kind && memcmp(a->rate, b->rate, sizeof(a->rate)) == 0;
+	return a->kind == b->kind && a->rate[XDP_UNIT_OCTETS] == b->rate[XDP_UNIT_OCTETS] &&
+	       a->rate[XDP_UNIT_PACKETS] == b->rate[XDP_UNIT_PACKETS];
 }
 
 enum {

@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct rule *rule_of(const struct map_node *n)
+static struct rule *rule_of(struct map_node *n)
 {
-	return (struct rule *)(uintptr_t)((const char *)n - offsetof(struct rule, node));
+	return (struct rule *)((char *)n - offsetof(struct rule, node));
 }
 
 static uint64_t key_hash(const struct ruleset *rs, const struct flow_nlri *n)
@@ -19,7 +19,9 @@ static uint64_t key_hash(const struct ruleset *rs, const struct flow_nlri *n)
 
 static bool key_equal(const struct map_node *n, const void *key)
 {
-	return flow_nlri_equal(&rule_of(n)->nlri, key);
+	const struct rule *r = (const struct rule *)((const char *)n - offsetof(struct rule, node));
+
+	return flow_nlri_equal(&r->nlri, key);
 }
 
 void ruleset_init(struct ruleset *rs, uint64_t seed)

@@ -336,9 +336,11 @@ static bool restore_one(struct xdp *x, const struct xdp_order_entry *o, struct x
 bool xdp_restore(struct xdp *x, struct ruleset *rs, struct err *e)
 {
 	struct xdp_nlri *room = malloc(sizeof(*room));
-	bool ok = room != NULL || err_at(e, 0, 0, "out of memory");
+	bool ok;
 
-	ok = ok && lookup(x, XDP_MAP_ORDER, x->control->active % XDP_GENERATIONS, &x->order, e);
+	if (room == NULL)
+		return err_at(e, 0, 0, "out of memory");
+	ok = lookup(x, XDP_MAP_ORDER, x->control->active % XDP_GENERATIONS, &x->order, e);
 	if (ok && x->order.count > XDP_RULES_MAX)
 		ok = err_at(e, 0, 0, "the pinned order is damaged");
 	for (uint32_t i = 0; ok && i < x->order.count; i++)

@@ -152,7 +152,7 @@ __attribute__((noinline)) int parse_ipv4(struct xdp_md *ctx, struct xdp_packet *
 		return 0;
 	header = (ip->version_ihl & 0x0fu) * 4;
 	total = bpf_ntohs(ip->total);
-	if (header < sizeof(*ip) || total < header)
+	if (header < sizeof(*ip))
 		return 0;
 	flags_offset = bpf_ntohs(ip->flags_offset);
 	offset = flags_offset & 0x1fff;
@@ -164,7 +164,7 @@ __attribute__((noinline)) int parse_ipv4(struct xdp_md *ctx, struct xdp_packet *
 	p->value[XDP_FRAGMENT] =
 		parse_fragment(offset, flags_offset & 0x2000, flags_offset & 0x4000);
 	parse_end(ctx, p, total);
-	if (p->octets < header)
+	if (p->octets < header) /* cut short, or a total length below it */
 		return 0;
 	p->at += header;
 	if (offset == 0 || XDP_FAULT == XDP_FAULT_FRAGMENT)

@@ -50,7 +50,7 @@ stage() {
 	ip -n "${ns}b" addr add 2001:db8::2/64 dev in1 nodad
 	ip -n "${ns}a" link set in0 up
 	ip -n "${ns}b" link set in1 up
-	b python3 -c '
+	nsenter --net="/run/netns/${ns}b" /usr/bin/python3 -c '
 import socket, select
 ls = []
 for family, port in [(2, 23), (2, 24), (10, 23), (10, 24)]:
@@ -63,13 +63,9 @@ while True:
 	listener=$!
 }
 
-# a, b COMMAND... - in that namespace; only the network is another one
+# a COMMAND... - in namespace a; only the network is another one
 a() {
 	nsenter --net="/run/netns/${ns}a" "$@"
-}
-
-b() {
-	nsenter --net="/run/netns/${ns}b" "$@"
 }
 
 # within SECONDS COMMAND... - until it succeeds
@@ -139,7 +135,7 @@ once() {
 # ---- what can be seen -------------------------------------------------------------------------
 
 connects() {
-	a python3 -c '
+	a /usr/bin/python3 -c '
 import socket, sys
 s = socket.socket(10 if ":" in sys.argv[1] else 2)
 s.settimeout(0.4)
@@ -278,7 +274,7 @@ one_change() {
 
 # flood SECONDS OCTETS [PAUSE] - UDP to port 9; prints how many
 flood() {
-	a nice -n -20 python3 -c '
+	a nice -n -20 /usr/bin/python3 -c '
 import socket, sys, time
 s = socket.socket(2, 2)
 s.connect(("192.0.2.2", 9))
@@ -365,7 +361,7 @@ other_layout() {
 	# The layout is the first word of the control map.
 	bpftool map update pinned "$work/bpf/pins/hg_control" key 0 0 0 0 value 99 0 0 0 \
 		$(bpftool -j map lookup pinned "$work/bpf/pins/hg_control" key 0 0 0 0 |
-			python3 -c 'import json, sys; print(*json.load(sys.stdin)["value"][4:])') ||
+			/usr/bin/python3 -c 'import json, sys; print(*json.load(sys.stdin)["value"][4:])') ||
 		return 1
 	once -c "$work/conf" -s "$socket" >"$work/said" 2>&1
 	[ $? -eq 1 ] && grep -q 'layout 99' "$work/said" && blocked 192.0.2.2 23 && once --flush
@@ -453,7 +449,7 @@ no_capability() {
 table_full() {
 	hub_kill
 	hub_start epoch5 settled
-	python3 -c 'for i in range(520): print("add ipv4-flow 060120c6%06x" % i, "'"$DISCARD"'")' >&7
+	/usr/bin/python3 -c 'for i in range(520): print("add ipv4-flow 060120c6%06x" % i, "'"$DISCARD"'")' >&7
 	conf 'interface in1;'
 	start && within 20 reported "060120c6000200" '"state": "not-enforced"' 'table full' &&
 		reported "060120c60001ff" '"state": "enforced"' &&
