@@ -11,7 +11,7 @@
 #include "tests/hex.h"
 
 enum {
-	LONE_SENT_MAX = 1 << 20,
+	LONE_SENT_MAX = 1 << 18,
 	OURS = 0,   /* the connection that we opened */
 	THEIRS = 1, /* that the other end opened */
 	THIRD = 2,

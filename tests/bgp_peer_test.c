@@ -731,7 +731,7 @@ static void slow_reading_is_no_fault(void **state)
 
 	(void)state;
 	l->send_attrs = a;
-	l->to_send = 50000;
+	l->to_send = 30000;
 	l->room = 0;
 	bgp_peer_pump(l->peer, l->now);
 	for (unsigned n = 0; n < 100000 && (l->sent < l->to_send || l->peer->active.out_len > 0);
@@ -744,7 +744,7 @@ static void slow_reading_is_no_fault(void **state)
 			lone_put_hex(l, OURS, KEEPALIVE);
 		}
 	}
-	assert_int_equal(l->sent, 50000);
+	assert_int_equal(l->sent, 30000);
 	assert_int_equal(state_of(l), BGP_ESTABLISHED);
 	assert_int_equal(lone_last(l, OURS, &r) != 0, 1); /* walks all that was sent */
 	bgp_attrs_unref(l->attrs, a);

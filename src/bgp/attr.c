@@ -509,17 +509,47 @@ static bool length_fits(const struct row *row, const struct raw *raw)
 	return row->many ? len > 0 && len % row->unit == 0 : len == row->unit;
 }
 
+static bool next_raw(struct rd *r, struct raw *ret)
+{
+	ret->at = r->pos;
+	ret->offset = rd_offset(r);
+	ret->flags = rd_u8(r);
+	ret->type = rd_u8(r);
+	ret->value = rd_sub(r, (ret->flags & BGP_ATTR_EXTENDED) != 0 ? rd_u16(r) : rd_u8(r));
+	ret->len = (size_t)(r->pos - ret->at);
+	return rd_ok(r);
+}
+
+static void write_partial(struct wr *w, const struct raw *raw)
+{
+	write_value(w, TRANSITIVE | BGP_ATTR_PARTIAL, raw->type, raw->value.pos,
+		    rd_left(&raw->value));
+}
+
 /* RFC 4271 9: what is transitive goes along, marked as not understood by all.  Its own head is
- * written again, so that equal attributes have equal octets. */
+ * written again and its place is by its type, so that equal attributes have equal octets. */
 static void keep_unknown(struct bgp_attr_draft *d, const struct raw *raw)
 {
-	struct wr w = wr_over(d->unknown_buf, sizeof(d->unknown_buf));
+	uint8_t buf[BGP_MESSAGE_MAX];
+	struct wr w = wr_over(buf, sizeof(buf));
+	struct rd r = rd_over(d->a.unknown.at, d->a.unknown.len);
+	struct raw kept;
+	bool placed = false;
 
-	wr_room(&w, d->a.unknown.len);
-	write_value(&w, TRANSITIVE | BGP_ATTR_PARTIAL, raw->type, raw->value.pos,
-		    rd_left(&raw->value));
-	if (wr_ok(&w))
-		d->a.unknown = (struct bgp_octets){ d->unknown_buf, (uint16_t)wr_len(&w) };
+	while (rd_left(&r) > 0 && next_raw(&r, &kept)) {
+		if (!placed && kept.type > raw->type) {
+			write_partial(&w, raw);
+			placed = true;
+		}
+		wr_bytes(&w, kept.at, kept.len);
+	}
+	if (!placed)
+		write_partial(&w, raw);
+	/* A message's attributes always fit: the head is never longer than it came. */
+	if (!wr_ok(&w))
+		return;
+	memcpy(d->unknown_buf, buf, wr_len(&w));
+	d->a.unknown = (struct bgp_octets){ d->unknown_buf, (uint16_t)wr_len(&w) };
 }
 
 static void read_unknown(struct bgp_attr_draft *d, const struct raw *raw)
@@ -568,17 +598,6 @@ static void read_twice(struct bgp_attr_draft *d, const struct raw *raw)
 
 	bgp_attr_fault(d, mp ? BGP_COST_RESET : BGP_COST_DISCARD, raw->offset, BGP_UPDATE_LIST,
 		       NULL, 0, "attribute %u appears twice", raw->type);
-}
-
-static bool next_raw(struct rd *r, struct raw *ret)
-{
-	ret->at = r->pos;
-	ret->offset = rd_offset(r);
-	ret->flags = rd_u8(r);
-	ret->type = rd_u8(r);
-	ret->value = rd_sub(r, (ret->flags & BGP_ATTR_EXTENDED) != 0 ? rd_u16(r) : rd_u8(r));
-	ret->len = (size_t)(r->pos - ret->at);
-	return rd_ok(r);
 }
 
 void bgp_attrs_read(struct rd r, const struct bgp_terms *t, struct bgp_attr_draft *d)

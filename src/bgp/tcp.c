@@ -37,7 +37,7 @@ struct addr tcp_addr_from(const union tcp_address *from)
 		return addr_ipv6(from->in6.sin6_addr.s6_addr);
 	if (from->sa.sa_family == AF_INET)
 		return addr_ipv4((const uint8_t *)&from->in.sin_addr);
-	return (struct addr){ ADDR_NONE };
+	return (struct addr){ .family = ADDR_NONE };
 }
 
 static int open_socket(uint8_t family, int *ret_fd)
@@ -135,7 +135,7 @@ struct addr tcp_local(int fd)
 	socklen_t len = sizeof(at);
 
 	if (getsockname(fd, &at.sa, &len) < 0)
-		return (struct addr){ ADDR_NONE };
+		return (struct addr){ .family = ADDR_NONE };
 	return tcp_addr_from(&at);
 }
 
