@@ -28,8 +28,8 @@ struct rd {
 
 static inline struct rd rd_over(const void *data, size_t len)
 {
-	const uint8_t *p = data;
-	return (struct rd){ .base = p, .pos = p, .end = len > 0 ? p + len : p };
+	const uint8_t *p = (const uint8_t *)data;
+	return (struct rd){ .base = p, .pos = p, .end = len > 0 ? p + len : p, .failed = false };
 }
 
 static inline bool rd_ok(const struct rd *r)
@@ -91,7 +91,7 @@ static inline struct rd rd_sub(struct rd *r, size_t n)
 
 	if (p == NULL)
 		return (struct rd){ .base = r->base, .pos = r->pos, .end = r->pos, .failed = true };
-	return (struct rd){ .base = r->base, .pos = p, .end = p + n };
+	return (struct rd){ .base = r->base, .pos = p, .end = p + n, .failed = false };
 }
 
 struct wr {
@@ -101,8 +101,8 @@ struct wr {
 
 static inline struct wr wr_over(void *data, size_t len)
 {
-	uint8_t *p = data;
-	return (struct wr){ .base = p, .pos = p, .end = p + len };
+	uint8_t *p = (uint8_t *)data;
+	return (struct wr){ .base = p, .pos = p, .end = p + len, .full = false };
 }
 
 static inline bool wr_ok(const struct wr *w)
