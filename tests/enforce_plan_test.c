@@ -59,6 +59,18 @@ static void test_refuses_rates_that_are_no_numbers(void **state)
 		"the rate is infinite");
 }
 
+static void test_refuses_rates_that_take_an_hour_a_packet(void **state)
+{
+	struct plan_then t;
+
+	(void)state;
+	refused(&(struct flow_actions){ .has_rate_packets = true, .rate_packets = 2e-4f },
+		"the rate is below one in 4096 seconds");
+	assert_true(plan_then_make(
+		&(struct flow_actions){ .has_rate_bytes = true, .rate_bytes = 1.0f / 4096 }, &t,
+		NULL));
+}
+
 static struct plan_then made(const struct flow_actions *a)
 {
 	struct plan_then t;
@@ -257,6 +269,7 @@ int main(void)
 		cmocka_unit_test(test_refuses_what_it_cannot_do),
 		cmocka_unit_test(test_a_discard_with_something_else_is_refused_too),
 		cmocka_unit_test(test_refuses_rates_that_are_no_numbers),
+		cmocka_unit_test(test_refuses_rates_that_take_an_hour_a_packet),
 		cmocka_unit_test(test_no_action_is_accept),
 		cmocka_unit_test(test_rate_zero_is_discard),
 		cmocka_unit_test(test_both_rates_are_kept),

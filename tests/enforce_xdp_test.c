@@ -564,12 +564,11 @@ static void test_agrees_with_reference(void **state)
 #define XDP_FAULT_DIR "."
 #endif
 
-/* An object of the same source with a fault planted in it must be told from the right one. */
-static void finds_fault(int number)
+/* An object of the same source with a fault planted in it; skips the test when it was not built. */
+static struct xdp_image faulty(int number)
 {
 	char path[512];
 	struct xdp_image image;
-	struct outcome o;
 	void *octets;
 	FILE *file;
 
@@ -583,8 +582,16 @@ static void finds_fault(int number)
 	assert_non_null(octets);
 	image = (struct xdp_image){ .octets = octets, .size = fread(octets, 1, 1 << 20, file) };
 	fclose(file);
-	o = oracle(&image, FAULT_COMPARISONS, run_seed() ^ 0x5555, false);
-	free(octets);
+	return image;
+}
+
+/* It must be told from the right one. */
+static void finds_fault(int number)
+{
+	struct xdp_image image = faulty(number);
+	struct outcome o = oracle(&image, FAULT_COMPARISONS, run_seed() ^ 0x5555, false);
+
+	free((void *)image.octets);
 	printf("# found after %llu comparisons\n", (unsigned long long)o.compared);
 	assert_true(o.different > 0);
 }
@@ -605,6 +612,19 @@ static void test_finds_ignored_component(void **state)
 {
 	(void)state;
 	finds_fault(3);
+}
+
+static void test_says_why_the_kernel_refuses(void **state)
+{
+	struct xdp_image image = faulty(4);
+	struct err e = { 0 };
+
+	(void)state;
+	assert_null(xdp_open(&image, NULL, &e));
+	free((void *)image.octets);
+	printf("# %s\n", e.text);
+	assert_non_null(strstr(e.text, "the kernel refuses the XDP program"));
+	assert_non_null(strstr(e.text, "outside of the packet"));
 }
 
 /* ---- Changes ------------------------------------------------------------------------------ */
@@ -807,6 +827,7 @@ int main(void)
 		cmocka_unit_test(test_finds_reversed_order),
 		cmocka_unit_test(test_finds_fragment_read_as_ports),
 		cmocka_unit_test(test_finds_ignored_component),
+		cmocka_unit_test(test_says_why_the_kernel_refuses),
 		cmocka_unit_test(test_action_changes_in_place),
 		cmocka_unit_test(test_monitor_counts_and_drops_nothing),
 		cmocka_unit_test(test_full_table_is_replaced_at_once),

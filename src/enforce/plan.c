@@ -11,6 +11,14 @@
 
 /* ---- Actions ------------------------------------------------------------------------ */
 
+enum {
+	TICKS_PER_NS = 16, /* struct xdp_rate counts in sixteenths */
+	BURST_MS = 20,     /* and no less, or the coarse clock would be too coarse */
+	COST_BITS = 46,    /* so that the cost of the longest packet, 2^17 octets, fits 64 bits */
+	COST_SHIFT = 16,
+	RATE_SECONDS_MAX = 4096 /* a unit's time has to fit COST_BITS */
+};
+
 struct plan_refusal {
 	bool (*asks)(const struct flow_actions *a);
 	const char *reason;
@@ -63,6 +71,12 @@ static bool asks_infinity(const struct flow_actions *a)
 	       (a->has_rate_packets && isinf(a->rate_packets));
 }
 
+static bool asks_too_little(const struct flow_actions *a)
+{
+	return (a->rate_bytes > 0 && a->rate_bytes < 1.0f / RATE_SECONDS_MAX) ||
+	       (a->rate_packets > 0 && a->rate_packets < 1.0f / RATE_SECONDS_MAX);
+}
+
 static const struct plan_refusal refusals[] = {
 	{ asks_redirect_rt, "redirect to a VRF is not enforced" },
 	{ asks_copy, "copy to an address is not enforced" },
@@ -73,6 +87,7 @@ static const struct plan_refusal refusals[] = {
 	{ asks_interface_set, "interface-set is not enforced" },
 	{ asks_no_number, "the rate is not a number" },
 	{ asks_infinity, "the rate is infinite" },
+	{ asks_too_little, "the rate is below one in 4096 seconds" },
 };
 
 bool plan_then_make(const struct flow_actions *a, struct plan_then *ret, struct err *e)
@@ -101,13 +116,6 @@ bool plan_then_equal(const struct plan_then *a, const struct plan_then *b)
 	return a->kind == b->kind && a->rate[XDP_UNIT_OCTETS] == b->rate[XDP_UNIT_OCTETS] &&
 	       a->rate[XDP_UNIT_PACKETS] == b->rate[XDP_UNIT_PACKETS];
 }
-
-enum {
-	TICKS_PER_NS = 16, /* struct xdp_rate counts in sixteenths */
-	BURST_MS = 20,     /* and no less, or the coarse clock would be too coarse */
-	COST_BITS = 46,    /* so that the cost of the longest packet, 2^17 octets, fits 64 bits */
-	COST_SHIFT = 16
-};
 
 /* So many units may pass at once at a rate so low that they do not come in BURST_MS: a few whole
  * packets, because a limit that lets no two packets pass in a row breaks what it limits. */

@@ -9,6 +9,7 @@
 #define XDP_FAULT_ORDER     1 /* the last rule in order first */
 #define XDP_FAULT_FRAGMENT  2 /* a later fragment's data read as ports */
 #define XDP_FAULT_COMPONENT 3 /* DSCP not looked at */
+#define XDP_FAULT_UNSAFE    4 /* the kernel has to refuse it */
 #ifndef XDP_FAULT
 #define XDP_FAULT 0
 #endif

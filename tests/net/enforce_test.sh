@@ -413,13 +413,17 @@ generic() {
 	return "$rc"
 }
 
+other() {
+	nsenter --net="/run/netns/${ns}b" bpftool "$@"
+}
+
 # A program that passes everything, put there by another tool.
 other_program() {
 	printf '%s\n' '#include <linux/bpf.h>' '__attribute__((section("xdp"), used))' \
 		'int other(struct xdp_md *c) { return XDP_PASS; }' >"$work/other.c"
 	clang -O2 -target bpf -idirafter "/usr/include/$(uname -m)-linux-gnu" -c "$work/other.c" \
-		-o "$work/other.o" &&
-		ip -n "${ns}b" link set dev in1 xdpgeneric obj "$work/other.o" sec xdp || return 1
+		-o "$work/other.o" && bpftool prog load "$work/other.o" "$work/bpf/other" type xdp &&
+		other net attach xdpgeneric pinned "$work/bpf/other" dev in1 || return 1
 	conf 'interface in1;'
 	once -c "$work/conf" -s "$socket" >"$work/said" 2>&1
 	rc=$?
@@ -427,7 +431,8 @@ other_program() {
 	id=$(ip -n "${ns}b" link show dev in1 | sed -n 's/.*prog\/xdp id \([0-9]*\).*/\1/p')
 	[ "$rc" -eq 1 ] && [ -n "$id" ] && grep -q "id $id, mode generic" "$work/said" && no_pins
 	rc=$?
-	ip -n "${ns}b" link set dev in1 xdpgeneric off
+	other net detach xdpgeneric dev in1
+	rm "$work/bpf/other"
 	return "$rc"
 }
 
