@@ -192,6 +192,15 @@ static void session_down(struct bgp_conn *c, const char *why)
 	p->env.handler->down(p->env.handler_ctx, p, p->last_down);
 }
 
+/* A connection that is not through yet, as COLLISION does it in Connect and Active. */
+static void abandon(struct bgp_conn *c)
+{
+	if (c->state != BGP_CONNECT && c->state != BGP_ACTIVE)
+		return;
+	c->state = BGP_IDLE;
+	bgp_conn_close(c);
+}
+
 static void session_up(struct bgp_conn *c)
 {
 	struct bgp_peer *p = c->peer;
@@ -206,8 +215,7 @@ static void session_up(struct bgp_conn *c)
 			str_addf(&s, "%s%s", s.len > 0 ? ", " : "", bgp_families[f].name);
 	/* A connection of ours that is not through yet is not needed any more; one that is waits
 	 * for the neighbor's OPEN, and goes by the rules of 6.8. */
-	if (other_of(c)->state == BGP_CONNECT || other_of(c)->state == BGP_ACTIVE)
-		bgp_conn_step(other_of(c), BGP_EV_COLLISION, NULL, NULL);
+	abandon(other_of(c));
 	bgp_peer_event(p, "up: %s; hold time %u s", buf, c->hold_time);
 	p->env.handler->up(p->env.handler_ctx, p);
 }
@@ -269,6 +277,16 @@ static void end_connection(struct bgp_conn *c, enum bgp_event ev, enum bgp_state
 	}
 }
 
+/* Said once, not every few seconds. */
+static void cannot_connect(struct bgp_peer *p, const char *why)
+{
+	if (strcmp(p->trouble, why) == 0)
+		return;
+	snprintf(p->trouble, sizeof(p->trouble), "%s", why);
+	bgp_peer_event(p, "cannot connect: %s", p->trouble);
+}
+
+/* What fails at once goes where TCP_DOWN leads from Connect; the retry timer runs already. */
 static void connect_again(struct bgp_conn *c)
 {
 	struct bgp_peer *p = c->peer;
@@ -276,7 +294,8 @@ static void connect_again(struct bgp_conn *c)
 
 	if (p->env.transport->connect(p->env.transport_ctx, c, text, sizeof(text)))
 		return;
-	bgp_conn_down(c, text, p->now);
+	c->state = BGP_ACTIVE;
+	cannot_connect(p, text);
 }
 
 static void start_timers(struct bgp_conn *c, unsigned todo)
@@ -379,7 +398,7 @@ enum bgp_accept bgp_peer_accept(struct bgp_peer *p, void *sock, const struct add
 	c->state = BGP_ACTIVE;
 	bgp_conn_step(c, BGP_EV_TCP_UP, NULL, NULL);
 	if (p->active.state == BGP_ACTIVE)
-		bgp_conn_step(&p->active, BGP_EV_COLLISION, NULL, NULL);
+		abandon(&p->active);
 	return BGP_ACCEPTED;
 }
 
@@ -402,11 +421,8 @@ void bgp_conn_down(struct bgp_conn *c, const char *why, msec now)
 	struct bgp_peer *p = c->peer;
 
 	p->now = now;
-	/* Said once, not every few seconds. */
-	if (c->state == BGP_CONNECT && strcmp(p->trouble, why) != 0) {
-		snprintf(p->trouble, sizeof(p->trouble), "%s", why);
-		bgp_peer_event(p, "cannot connect: %s", p->trouble);
-	}
+	if (c->state == BGP_CONNECT)
+		cannot_connect(p, why);
 	bgp_conn_step(c, BGP_EV_TCP_DOWN, NULL, why);
 }
 
@@ -579,11 +595,8 @@ static void conn_tick(struct bgp_conn *c, msec now)
 	if (expired(&c->keepalive_due, now))
 		bgp_conn_step(c, BGP_EV_KEEPALIVE_EXPIRED, NULL, NULL);
 	if (expired(&c->retry_due, now)) {
-		if (c->state == BGP_CONNECT && c->sock != NULL &&
-		    strcmp(c->peer->trouble, "timed out") != 0) {
-			snprintf(c->peer->trouble, sizeof(c->peer->trouble), "timed out");
-			bgp_peer_event(c->peer, "cannot connect: timed out");
-		}
+		if (c->state == BGP_CONNECT)
+			cannot_connect(c->peer, "timed out");
 		bgp_conn_step(c, alive(other_of(c)) ? BGP_EV_COLLISION : BGP_EV_RETRY_EXPIRED, NULL,
 			      NULL);
 	}

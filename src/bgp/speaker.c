@@ -842,8 +842,10 @@ void bgp_speaker_stop(struct bgp_speaker *s, void (*done)(void *ctx))
 		bgp_peer_stop(m->peer, BGP_CEASE_SHUTDOWN, now_of(s));
 		arm(m, on_timer);
 	}
-	while (s->listeners != NULL)
-		listener_close(s->listeners);
+	for (struct listener *l = s->listeners, *next; l != NULL; l = next) {
+		next = l->next;
+		listener_close(l);
+	}
 	uv_timer_start(&s->sweep, on_stopping, 0, SWEEP_MS / 10);
 }
 

@@ -75,7 +75,7 @@ int tcp_listen(const struct addr *local, uint16_t port, int *ret_fd)
 {
 	union tcp_address at;
 	socklen_t len = tcp_address_of(local, port, &at);
-	int yes = 1, fd, error = open_socket(local->family, &fd);
+	int yes = 1, fd = -1, error = open_socket(local->family, &fd);
 
 	if (error < 0)
 		return error;
@@ -97,7 +97,7 @@ int tcp_connect(const struct addr *local, const struct addr *remote, uint16_t po
 	union tcp_address to, from;
 	socklen_t to_len = tcp_address_of(remote, port, &to),
 		  from_len = tcp_address_of(local, 0, &from);
-	int fd, error = open_socket(remote->family, &fd);
+	int fd = -1, error = open_socket(remote->family, &fd);
 
 	if (error < 0)
 		return error;
