@@ -144,7 +144,6 @@ static char lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
-/* Most words fail at their first letter, and a parser asks often. */
 bool word_is(const struct word *w, const char *text)
 {
 	if (w->quoted || w->len == 0)
@@ -153,11 +152,6 @@ bool word_is(const struct word *w, const char *text)
 		if (text[i] == '\0' || lower(w->text[i]) != lower(text[i]))
 			return false;
 	return text[w->len] == '\0';
-}
-
-bool lex_is(const struct lex *l, const char *text)
-{
-	return word_is(&l->word, text);
 }
 
 bool lex_at_end(const struct lex *l)

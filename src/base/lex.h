@@ -32,8 +32,6 @@ struct lex {
 
 void lex_init(struct lex *l, const char *text, size_t len);
 void lex_next(struct lex *l);
-/* The word at hand is this text, case ignored, not quoted. */
-bool lex_is(const struct lex *l, const char *text);
 bool lex_at_end(const struct lex *l);
 
 /* Steps over the word text, or says what stands in its place: "expected ';', found 'then'". */
@@ -47,5 +45,12 @@ bool word_number(const struct word *w, uint64_t max, bool hex, uint64_t *ret);
 /* Copies the word, NUL-terminated, escapes resolved; false when it does not fit in size. */
 bool word_copy(const struct word *w, char *buf, size_t size);
 bool word_is(const struct word *w, const char *text);
+
+/* The word at hand is this text, case ignored, not quoted.  A parser asks often, and most words
+ * differ in their first letter. */
+static inline bool lex_is(const struct lex *l, const char *text)
+{
+	return l->word.len > 0 && ((*l->word.text ^ *text) & ~0x20) == 0 && word_is(&l->word, text);
+}
 
 #endif

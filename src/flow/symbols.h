@@ -23,7 +23,6 @@
 #define lex_expect   flowspec_lex_expect
 #define lex_fail     flowspec_lex_fail
 #define lex_init     flowspec_lex_init
-#define lex_is       flowspec_lex_is
 #define lex_next     flowspec_lex_next
 #define str_add      flowspec_str_add
 #define str_add_hex  flowspec_str_add_hex

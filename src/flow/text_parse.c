@@ -519,9 +519,12 @@ static bool take_list(struct rule_parse *r, const struct match_word *m, struct p
 	return true;
 }
 
+/* A word of one character is none of them; for most rows the length tells. */
 static const struct match_word *find_word(const struct word *w)
 {
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]) && !w->quoted; i++)
+	if (w->quoted || w->len < 2)
+		return NULL;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (words[i].word_len == w->len &&
 		    flow_word_equal(w->text, w->len, words[i].word, words[i].word_len))
 			return &words[i];
@@ -534,11 +537,10 @@ static bool another_term(const struct lex *l, bool block)
 {
 	const struct word *w = &l->word;
 
-	if (w->quoted || w->len == 0 || find_word(w) != NULL)
+	if (w->quoted || w->len == 0 || strchr("{};()[],", *w->text) != NULL ||
+	    find_word(w) != NULL)
 		return false;
-	if (strchr("=<>!0123456789", *w->text) != NULL)
-		return true;
-	return block && strchr("{};()[],", *w->text) == NULL;
+	return block || strchr("=<>!0123456789", *w->text) != NULL;
 }
 
 static bool parse_terms(struct rule_parse *r, const struct match_word *m, bool block,
@@ -550,9 +552,9 @@ static bool parse_terms(struct rule_parse *r, const struct match_word *m, bool b
 		return take_list(r, m, to);
 	if (!take_chain(r, m, to))
 		return false;
-	if (another_term(l, block))
-		flow_parse_warn(
-			&r->p, &l->word,
+	if (!another_term(l, block))
+		return true;
+	flow_parse_warn(&r->p, &l->word,
 			"terms without brackets: any of them, as in 3.4; later ExaBGPs keep "
 			"the first");
 	while (another_term(l, block))
