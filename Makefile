@@ -52,9 +52,10 @@ fuzz:
 	@ninja -C build-fuzz
 	@tests/tools/fuzz build-fuzz $(FUZZ_SECONDS) $(TARGET)
 
-bench: all
-	@if [ -x bench/run ]; then exec bench/run; \
-	else echo "bench: there is no benchmark yet"; exit 1; fi
+bench:
+	@./bootstrap demo check
+	@$(MAKE) -s --no-print-directory programs
+	@bench/run
 
 soak:
 	@./bootstrap demo check

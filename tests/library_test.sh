@@ -141,7 +141,11 @@ check 'the examples build against the shared library' built cc so "$libs"
 check 'they decode, encode and match with it' shared
 check 'the examples build against the static library' built cc a "$libdir/libflowspec.a"
 check 'they decode, encode and match with it alone' static
-check 'a C++ program links it' plus_plus
+if command -v c++ >/dev/null; then
+	check 'a C++ program links it' plus_plus
+else
+	skip 'a C++ program links it' 'no C++ compiler'
+fi
 check 'it exports what its headers declare and nothing else' exports
 check 'it has no state' stateless
 check 'it calls nothing that allocates, prints or waits' imports
