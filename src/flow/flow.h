@@ -266,4 +266,96 @@ bool flow_normal_make(const struct flow_nlri *n, struct flow_normal *ret, struct
  * distinguisher is not looked at. */
 bool flow_match(const struct flow_nlri *n, const uint8_t *packet, size_t len);
 
+/* ---- Algebra: overlap.c, set.c, interfere.c, explain.c; docs/algebra.md --------------- */
+
+/* Rules as sets of packets.  Every packet counts that a sender can put on the wire and that is
+ * whole: a good IP header, and as many octets as its length says; behind that header anything,
+ * well formed or not (search.c states it).  Answers are exact, by the definition of a match in
+ * match.c.  IPv4 and IPv6 rules have no packet in common.  A route distinguisher is not looked at.
+ *
+ * Nothing here allocates; a call needs some 32 KB of stack. */
+
+enum {
+	FLOW_PACKET_MAX = 65575 /* the longest packet, IPv6's */
+};
+
+/* A packet that shows why an answer is what it is; it begins at its IP header. */
+struct flow_witness {
+	uint8_t *octets; /* the caller's; may be NULL when size is 0 */
+	size_t size;     /* what does not fit is not written */
+	size_t len;      /* filled in: the whole packet's octets */
+};
+
+/* w may be NULL in all of these; it is filled in when the sentence says so. */
+
+/* Does a packet match n?  If so, w is one. */
+bool flow_possible(const struct flow_normal *n, struct flow_witness *w);
+/* Does a packet match both?  If so, w is one. */
+bool flow_overlap(const struct flow_normal *a, const struct flow_normal *b, struct flow_witness *w);
+/* Does a match every packet that b matches?  If not, w is a packet of b that escapes a. */
+bool flow_covers(const struct flow_normal *a, const struct flow_normal *b, struct flow_witness *w);
+/* Do a and b match the same packets?  If not, w matches one of them only. */
+bool flow_equal(const struct flow_normal *a, const struct flow_normal *b, struct flow_witness *w);
+
+/* Many rules, in an order, in a block of the caller's.  A set that is indexed is only read, by any
+ * number of threads.  It must not move. */
+struct flow_set;
+
+enum {
+	FLOW_SET_MAX = 1 << 24, /* rules of a set */
+	FLOW_SET_STEPS = 20000  /* a bound for flow_set_shadowed that takes about a millisecond */
+};
+
+#define FLOW_SET_NONE SIZE_MAX
+
+/* Octets that a rule takes; and those of a set that rules of so many octets in all go into. */
+size_t flow_set_room(const struct flow_normal *n);
+size_t flow_set_size(size_t rules, size_t rooms);
+/* memory is aligned as malloc's.  NULL when size is less than flow_set_size(capacity, 0). */
+struct flow_set *flow_set_init(void *memory, size_t size, size_t capacity);
+/* Appends; more: its actions say that later rules are tried too (RFC 8955 7.3).  False when there
+ * is no room. */
+bool flow_set_add(struct flow_set *s, const struct flow_normal *n, bool more);
+/* After the last rule, before the questions. */
+void flow_set_index(struct flow_set *s);
+size_t flow_set_count(const struct flow_set *s);
+/* A rule of the set that has a packet in common with n, which w is; FLOW_SET_NONE. */
+size_t flow_set_meets(const struct flow_set *s, const struct flow_normal *n,
+		      struct flow_witness *w);
+
+enum flow_answer {
+	FLOW_NO,
+	FLOW_YES,
+	FLOW_TOO_COMPLEX /* not answered within the bound */
+};
+
+/* Is rule i never reached, because each of its packets matches a rule before it that does not say
+ * `more`?  Yes: *ret_by is the first such rule that alone takes all of them, FLOW_SET_NONE if it
+ * takes several.  No: w is a packet that reaches it; of a rule that no packet matches the answer
+ * is yes.  One rule alone is always found; of several together the answer is exact or
+ * FLOW_TOO_COMPLEX, when `steps` run out or more than 63 rules are entangled. */
+enum flow_answer flow_set_shadowed(const struct flow_set *s, size_t i, unsigned steps,
+				   size_t *ret_by, struct flow_witness *w);
+
+/* What of a rule's actions interferes, RFC 8955 7.7: bits of flow_interference_text. */
+enum flow_interference {
+	FLOW_RATES_BYTES = 1,    /* rates in octets that differ */
+	FLOW_RATES_PACKETS = 2,  /* rates in packets that differ */
+	FLOW_REDIRECTS = 4,      /* redirects to different places */
+	FLOW_MARKS = 8,          /* marks that differ */
+	FLOW_ACTION_BITS = 16,   /* traffic actions that differ in S or T */
+	FLOW_DROP_AND_MORE = 32, /* a rate of 0 beside a redirect, a mark or another rate */
+	FLOW_INTERFERENCES = 6   /* how many bits */
+};
+unsigned flow_interferences(const uint8_t *ext, size_t n, const uint8_t *ext6, size_t n6);
+/* What the lowest bit of `which` says, as half a sentence: "two different marks". */
+const char *flow_interference_text(unsigned which);
+
+/* One plain sentence without its full stop: "drops TCP from 203.0.113.201 to 198.51.100.0/24 port
+ * 23, not later fragments".  then may be NULL: "matches TCP ...". */
+void flow_explain(const struct flow_nlri *n, const struct flow_then *then, struct str *out);
+/* Tells what is odd about a rule, a call each; returns how many.  say may be NULL. */
+unsigned flow_oddities(const struct flow_nlri *n, const struct flow_then *then,
+		       void (*say)(void *ctx, const char *what), void *ctx);
+
 #endif
