@@ -95,6 +95,11 @@ def prefix_text(p, six):
         + (f"/{p.offset}" if p.offset else "")
 
 
+def tells_family(rule):
+    """Does text() say which family this is?  Without a prefix or a word of its own IPv6 does not."""
+    return not ipv6(rule) or any(t <= SOURCE or WORDS6[t] != WORDS[t] or t == FLOW_LABEL for t, _ in rule.parts)
+
+
 def rd_text(rd):
     kind, body = int.from_bytes(rd[:2], "big"), rd[2:]
     if kind == 0:
@@ -160,7 +165,7 @@ def systematic(family):
         rules.append(make(family, {**({DESTINATION: ANCHOR[six]} if anchored else {}), **parts}, rd))
 
     lengths = ((0, 1, 7, 8, 31, 32, 33, 64, 127, 128) if six else (0, 1, 7, 8, 9, 23, 24, 25, 31, 32))
-    whole = int(ipaddress.ip_address("2001:db8:aa55::f00f:1" if six else "198.51.100.165"))
+    whole = int(ipaddress.ip_address("2001:db8:aa55::1:f00f:1" if six else "198.51.100.165"))
     bits = 128 if six else 32
     for n in lengths:
         p = Prefix(n, 0, whole >> bits - n << bits - n)
@@ -185,16 +190,32 @@ def systematic(family):
     every = {t: (Op(ALL if t in BITMASKS else EQ, values(family, t)[0]),) for t in types(family)}
     add({SOURCE: prefix("2001:db8:1::/64" if six else "203.0.113.0/25"), **every})
     add({t: tuple(Op(EQ, v) for v in values(family, t)) for t in types(family)}, False)
-    # 239 octets have one length octet, 240 two.
-    fixed = len(nlri(rules[-1]._replace(parts=((DESTINATION, ANCHOR[six]), (PORT, ()))))) + 0
-    for octets in (239, 240, 255):
-        left = octets - fixed
-        ops = [Op(EQ, 256 + i) for i in range((left - 4) // 3)]
-        ops += [Op(EQ, 1 + i) for i in range((left - 3 * len(ops)) // 2)]
-        if (left - 3 * len(ops) - 0) and sum(width(o) + 1 for o in ops) != left:
-            ops = ops[1:] + [Op(EQ, 9)] if sum(width(o) + 1 for o in ops) > left else ops
-        add({PORT: tuple(ops)})
+    fixed = len(nlri(rules[-1]._replace(parts=((DESTINATION, ANCHOR[six]), (PORT, ())))))
+    for octets in (239, 240, 255):  # one length octet up to 239, then two
+        short = 2 * (octets - fixed) % 3
+        long = (octets - fixed - 2 * short) // 3
+        add({PORT: tuple(Op(EQ, octets + 256 + i) for i in range(long)) + tuple(Op(EQ, i) for i in range(short))})
     return list(dict.fromkeys(rules))
+
+
+def compact(family, able):
+    """Each component with each operator and each width in few rules, for a peer that is slow to be told; what it
+    is not able to be told is left out of them."""
+    six = family.startswith("ipv6")
+    bits = 128 if six else 32
+    whole = int(ipaddress.ip_address("2001:db8:aa55::1:f00f:1" if six else "198.51.100.165"))
+    rules = []
+    for i in range(16):
+        parts = {}
+        for t, n in ((DESTINATION, bits - i), (SOURCE, 1 + 7 * i % bits)):
+            parts[t] = Prefix(n, 0, whole >> bits - n << bits - n)
+        for t in types(family):
+            some = values(family, t)
+            op = (i + t) % (4 if t in BITMASKS else 8)
+            parts[t] = (Op(op, 0 if op in (FALSE, TRUE) and t not in BITMASKS else some[(i + i // 8) % len(some)]),)
+        parts = {t: v for t, v in parts.items() if able(make(family, {t: v}))}
+        rules.append(make(family, parts, bytes.fromhex(RDS[i % 3]) if "vpn" in family else b""))
+    return rules
 
 
 def at_random(family, count, seed=8955):
@@ -218,7 +239,7 @@ def at_random(family, count, seed=8955):
 
 def one(dice, family, t, i):
     limit = top(family, t)
-    value = dice.randint(0, limit) & dice.choice((limit, 0xff))
+    value = dice.randint(0, limit) & limit & dice.choice((limit, 0xff))  # small ones as often as large ones
     if t in BITMASKS:
         return Op(dice.randrange(4), value or 2, i > 0 and dice.random() < .4)
     op = dice.randrange(8) if dice.random() < .1 else dice.randint(EQ, NE)
@@ -232,5 +253,5 @@ def wide(family):
     rules = []
     for t in types(family):
         for w in {TCP_FLAGS: (2,), DSCP: (), FRAGMENT: ()}.get(t, (2, 4, 8)):
-            rules.append(make(family, {DESTINATION: ANCHOR[six], t: (Op(EQ, 3), Op(EQ, 5, False, w))}, rd))
+            rules.append(make(family, {DESTINATION: ANCHOR[six], t: (Op(EQ, 3), Op(EQ, 5 + w, False, w))}, rd))
     return rules
