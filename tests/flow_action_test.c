@@ -54,8 +54,14 @@ static const struct vector vectors[] = {
 	{ "0702 0000fde8 4001", "interface-set transitive:input:65000:1", NULL },
 	{ "4702 00011170 bfff", "interface-set non-transitive:output:70000:16383", NULL },
 	{ "0702 00000001 c000", "interface-set transitive:input-output:1:0", NULL },
-	/* no words: reserved bits, rates that are no whole number up to 1e12, unknown codes */
-	{ "8006 0000 3f000000", "extended-community 0x800600003f000000", NULL },
+	{ "8006 0000 3f000000", "rate-limit 0.5", NULL },
+	{ "8006 0000 449a522b", "rate-limit 1234.5677", NULL },
+	{ "8006 0000 4b000001", "rate-limit 8388609", NULL },
+	{ "8006 0000 3dcccccd", "rate-limit 0.1", NULL },
+	{ "800c 0001 3a83126f", "rate-limit 0.001 packets as 1", NULL },
+	/* no words: reserved bits, rates over 1e12 or of very many decimals, unknown codes */
+	{ "8006 0000 0da24260", "extended-community 0x800600000da24260", NULL },
+	{ "8006 0000 00000001", "extended-community 0x8006000000000001", NULL },
 	{ "8006 0000 80000000", "extended-community 0x8006000080000000", NULL },
 	{ "8006 0000 c6160000", "extended-community 0x80060000c6160000", NULL },
 	{ "8006 0000 7fc00000", "extended-community 0x800600007fc00000", NULL },

@@ -198,6 +198,7 @@ static const struct whole wholes[] = {
 	{ "a quoted name", "route \"a b\" { " TCP " }", "flow route \"a b\" { " TCP " }" },
 	{ "a name with a quote in it", "route 'a\"b;c' { " TCP " }", "flow route \"a\\\"b;c\" { " TCP " }" },
 	{ "a name that is a keyword", "route match { " TCP " }", "flow route match { " TCP " }" },
+	{ "a rate with decimals", TCP " then { rate-limit 9600.50; }", "flow route { " TCP " then { rate-limit 9600.5; } }" },
 	{ "a rate in bytes", TCP " then { rate-limit 9600 bytes; }", "flow route { " TCP " then { rate-limit 9600; } }" },
 	{ "the scope", "route { " TCP " scope { interface-set [ transitive:input:65000:1 non-transitive:output:70000:16383 ]; } then { discard; } }", "flow route { " TCP " scope { interface-set transitive:input:65000:1; interface-set non-transitive:output:70000:16383; } then { discard; } }" },
 	{ "a scope behind its then", "route { " TCP " then { discard; } scope { interface-set input:1:2; } }", "flow route { " TCP " then { discard; } scope { interface-set transitive:input:1:2; } then { } }" },
@@ -305,8 +306,14 @@ static const struct wrong wrongs[] = {
 	{ "match { source 10.0.0.0/8; flow-label 1; }", 28, "ipv4 and ipv6 in one rule" },
 	/* actions */
 	{ TCP " then { rate-limit -1; }", 44, "a rate cannot be negative: '-1'" },
-	{ TCP " then { rate-limit nan; }", 44, "expected a rate (a whole number), found 'nan'" },
-	{ TCP " then { rate-limit; }", 43, "expected a rate (a whole number), found ';'" },
+	{ TCP " then { rate-limit nan; }", 44, "expected a rate (a number), found 'nan'" },
+	{ TCP " then { rate-limit; }", 43, "expected a rate (a number), found ';'" },
+	{ TCP " then { rate-limit .5; }", 44, "expected a rate (a number), found '.5'" },
+	{ TCP " then { rate-limit 5.; }", 44, "expected a rate (a number), found '5.'" },
+	{ TCP " then { rate-limit 1.2.3; }", 44, "expected a rate (a number), found '1.2.3'" },
+	{ TCP " then { rate-limit 1e3; }", 44, "expected a rate (a number), found '1e3'" },
+	{ TCP " then { rate-limit 0.1234567890123456; }", 44, "expected a rate (a number), found '0.1234567890123456'" },
+	{ TCP " then { rate-limit 99.123456789012345; }", 44, "expected a rate (a number), found '99.123456789012345'" },
 	{ TCP " then { rate-limit 10 kilo; }", 47, "expected ';', found 'kilo'" },
 	{ TCP " then { discard }", 41, "expected ';', found '}'" },
 	{ TCP " then { discard now; }", 41, "expected ';', found 'now'" },
@@ -379,6 +386,7 @@ static const struct odd odds[] = {
 	{ "match { fragment dont-fragment; source ::/0; }", 18, "IPv6 has no dont-fragment" },
 	{ TCP " then { rate-limit 10 packets; }", 47, "packets a second, as it says" },
 	{ TCP " then { rate-limit 2000000000000; }", 44, "rate-limit is cut" },
+	{ TCP " then { rate-limit 9600.5; }", 44, "ExaBGP takes whole numbers only" },
 	{ TCP " then { redirect-to-nexthop; }", 33, "there is no next hop" },
 };
 

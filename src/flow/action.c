@@ -4,7 +4,7 @@
  * flowspec-interfaceset.
  *
  * A community is printed in words only where the words parse to the same octets again; a reserved
- * bit, a rate that is no whole number up to 1e12, or a code without a row is printed as
+ * bit, a rate over 1e12 or of very many decimals, or a code without a row is printed as
  * "extended-community 0x...".  What an enforcer reads ignores reserved bits (RFC 8955 7.3, 7.5).
  *
  * It does not parse; the table's last column is then.c.
@@ -97,20 +97,42 @@ static void read_interface_set(struct rd *body, struct flow_actions *to)
 
 /* ---- print --------------------------------------------------------------------------- */
 
+/* The fewest decimals that read back to this rate; false when no few do. */
+static bool print_decimal(float rate, struct str *out)
+{
+	double scale = 1;
+
+	for (unsigned n = 0; n <= FLOW_RATE_DECIMALS; n++, scale *= 10) {
+		double scaled = (double)rate * scale + (n > 0 ? 0.5 : 0);
+		uint64_t number = scaled < (double)FLOW_RATE_NUMBER ? (uint64_t)scaled : 0;
+
+		if (scaled >= (double)FLOW_RATE_NUMBER || flow_rate_value(number, n) != rate)
+			continue;
+		str_addf(out, "%llu", (unsigned long long)(number / (uint64_t)scale));
+		if (n > 0)
+			str_addf(out, ".%0*llu", (int)n,
+				 (unsigned long long)(number % (uint64_t)scale));
+		return true;
+	}
+	return false;
+}
+
 static bool print_rate(struct rd *body, const char *unit, struct str *out)
 {
 	unsigned as = rd_u16(body);
 	uint32_t bits = rd_u32(body);
+	char number[40];
+	struct str words = str_over(number, sizeof(number));
 	float rate;
 
 	memcpy(&rate, &bits, sizeof(rate));
-	if (bits >> 31 != 0 || !(rate <= RATE_WORDS_MAX * 1000.0F) || rate != (float)(uint64_t)rate)
+	if (bits >> 31 != 0 || !(rate <= RATE_WORDS_MAX * 1000.0F) || !print_decimal(rate, &words))
 		return false;
 	if (bits == 0 && as == 0 && *unit == '\0') {
 		str_add(out, "discard");
 		return true;
 	}
-	str_addf(out, "rate-limit %llu%s", (unsigned long long)rate, unit);
+	str_addf(out, "rate-limit %s%s", number, unit);
 	if (as != 0)
 		str_addf(out, " as %u", as);
 	return true;

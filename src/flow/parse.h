@@ -64,6 +64,13 @@ bool flow_then_large_community(struct flow_parse *p, const struct word *at);
 bool flow_then_extended_community(struct flow_parse *p, const struct word *at);
 /* A next hop; every mention in one rule must be the same. */
 bool flow_then_set_next_hop(struct flow_parse *p, const struct word *at, const struct addr *to);
+/* number with that many of its digits, at most FLOW_RATE_DECIMALS, behind the point: print and
+ * parse agree by asking the same function.  number is below FLOW_RATE_NUMBER when there are any. */
+enum {
+	FLOW_RATE_DECIMALS = 15
+};
+#define FLOW_RATE_NUMBER ((uint64_t)1 << 53) /* up to here a double is exact */
+float flow_rate_value(uint64_t number, unsigned decimals);
 /* AS (decimal, a.b, or with L: always in four octets) or IPv4 address, ':', number:
  * the eight octets of a route distinguisher or, but for its first two, of a route target. */
 bool flow_parse_admin(const char *text, size_t len, uint8_t ret[8]);

@@ -2,9 +2,9 @@
 /* then.c - the words of then and scope blocks: what each action of action.c's table takes.
  *
  * ExaBGP's words, and ours for what it cannot say: `rate-limit N packets` (in 6.0; 4.2 and 5.0 send
- * N bytes), `rate-limit N as A`, `redirect IP:N`, `redirect [IPV6]:N`, an AS with L for the form of
- * four octets, `copy-to-nexthop`, `copy-to-nexthop-ietf A`, an extended community of 40 digits.
- * `accept` says nothing on the wire.  What is contradictory stays as it was written.
+ * N bytes), `rate-limit N.N`, `rate-limit N as A`, `redirect IP:N`, `redirect [IPV6]:N`, an AS with
+ * L for the form of four octets, `copy-to-nexthop`, `copy-to-nexthop-ietf A`, an extended community
+ * of 40 digits. `accept` says nothing on the wire.  What is contradictory stays as it was written.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -221,18 +221,58 @@ bool flow_then_discard(struct flow_parse *p, const struct word *at)
 	return add_ext(p, at, 0x8006, 0);
 }
 
-static bool take_rate(struct flow_parse *p, uint64_t *ret)
+float flow_rate_value(uint64_t number, unsigned decimals)
+{
+	double scale = 1;
+
+	if (decimals == 0)
+		return (float)number;
+	for (unsigned i = 0; i < decimals; i++)
+		scale *= 10;
+	return (float)((double)number / scale);
+}
+
+/* Digits, or digits with a point among them, as a number and how many of its digits are decimals.
+ */
+static bool decimal(const struct word *w, uint64_t *ret, unsigned *ret_decimals)
+{
+	const char *dot = memchr(w->text, '.', w->len);
+	size_t at = dot != NULL ? (size_t)(dot - w->text) : w->len, left = w->len - at;
+	uint64_t scale = 1, fraction = 0;
+
+	if (!number(w->text, at, UINT64_MAX, ret))
+		return false;
+	*ret_decimals = 0;
+	if (dot == NULL || *ret >= rate_max)
+		return dot == NULL || number(dot + 1, left - 1, UINT64_MAX, &fraction);
+	if (left - 1 > FLOW_RATE_DECIMALS || !number(dot + 1, left - 1, UINT64_MAX, &fraction))
+		return false;
+	*ret_decimals = (unsigned)left - 1;
+	for (size_t i = 1; i < left; i++)
+		scale *= 10;
+	if (*ret >= FLOW_RATE_NUMBER / scale)
+		return false;
+	*ret = *ret * scale + fraction;
+	return true;
+}
+
+static bool take_rate(struct flow_parse *p, float *ret)
 {
 	const struct word *w = &p->l->word;
+	uint64_t value;
+	unsigned decimals;
 
 	if (w->len > 0 && *w->text == '-')
 		return lex_fail(p->l, p->e, "a rate cannot be negative:");
-	if (!word_number(w, UINT64_MAX, false, ret))
-		return lex_fail(p->l, p->e, "expected a rate (a whole number), found");
-	if (*ret > rate_max) {
+	if (!decimal(w, &value, &decimals))
+		return lex_fail(p->l, p->e, "expected a rate (a number), found");
+	if (decimals == 0 && value > rate_max) {
 		flow_parse_warn(p, w, "rate-limit is cut to 1000000000000");
-		*ret = rate_max;
+		value = rate_max;
 	}
+	if (decimals > 0)
+		flow_parse_warn(p, w, "ExaBGP takes whole numbers only");
+	*ret = flow_rate_value(value, decimals);
 	lex_next(p->l);
 	return true;
 }
@@ -240,11 +280,11 @@ static bool take_rate(struct flow_parse *p, uint64_t *ret)
 bool flow_then_rate(struct flow_parse *p, const struct word *at)
 {
 	unsigned code = 0x8006;
-	uint64_t number_typed, as = 0;
+	uint64_t as = 0;
 	uint32_t bits;
 	float rate;
 
-	if (!take_rate(p, &number_typed))
+	if (!take_rate(p, &rate))
 		return false;
 	if (lex_is(p->l, "packets")) {
 		flow_parse_warn(p, &p->l->word,
@@ -260,7 +300,6 @@ bool flow_then_rate(struct flow_parse *p, const struct word *at)
 			return lex_fail(p->l, p->e, "expected an AS of two octets, found");
 		lex_next(p->l);
 	}
-	rate = (float)number_typed;
 	memcpy(&bits, &rate, sizeof(bits));
 	return add_ext(p, at, code, as << 32 | bits);
 }
