@@ -39,7 +39,7 @@ static bool parse_quad(const char *text, size_t len, uint8_t out[4])
 
 	for (int i = 0; i < 4; i++) {
 		unsigned value = 0;
-		size_t start = at;
+		size_t start;
 
 		if (i > 0 && (at >= len || text[at++] != '.'))
 			return false;
@@ -135,15 +135,16 @@ static void longest_zeros(const unsigned group[8], int *ret_at, int *ret_len)
 static char *put_ipv6(char *p, const uint8_t octets[16])
 {
 	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	static const char mapped_text[] = { ':', ':', 'f', 'f', 'f', 'f', ':' };
 	unsigned group[8];
 	int at, len;
 
 	if (memcmp(octets, mapped, sizeof(mapped)) == 0) {
-		memcpy(p, "::ffff:", 7);
-		return put_quad(p + 7, octets + 12);
+		memcpy(p, mapped_text, sizeof(mapped_text));
+		return put_quad(p + sizeof(mapped_text), octets + 12);
 	}
 	for (int i = 0; i < 8; i++)
-		group[i] = (unsigned)octets[2 * i] << 8 | octets[2 * i + 1];
+		group[i] = (unsigned)octets[2 * (size_t)i] << 8 | octets[2 * (size_t)i + 1];
 	longest_zeros(group, &at, &len);
 	for (int i = 0; i < 8; i++) {
 		if (len > 0 && i == at) {

@@ -404,7 +404,7 @@ struct hub *hub_new(uv_loop_t *loop, const struct hub_options *o, struct err *e)
 		goto failed;
 	h->conf = NULL;
 	apply(h, c);
-	(void)uv_timer_start(&h->deferral, deferral_ran_out, HUB_DEFERRAL * 1000, 0);
+	(void)uv_timer_start(&h->deferral, deferral_ran_out, HUB_DEFERRAL * 1000ULL, 0);
 	settle_if_ready(h);
 	return h;
 failed:

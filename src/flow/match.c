@@ -156,7 +156,7 @@ static bool read_ipv4(const uint8_t *octets, size_t len, struct packet *p)
 	(void)rd_u16(&r); /* checksum */
 	p->source = rd_take(&r, 4);
 	p->destination = rd_take(&r, 4);
-	size_t header = (version_ihl & 0x0f) * 4u;
+	size_t header = (size_t)(version_ihl & 0x0f) * 4;
 
 	if (!rd_ok(&r) || version_ihl >> 4 != 4 || header < 20 || header > len || total < header)
 		return false;

@@ -114,7 +114,9 @@ static char fold(char c)
 {
 	if (c >= 'A' && c <= 'Z')
 		return (char)(c | 0x20);
-	return c == '_' ? '-' : c;
+	if (c == '_')
+		return '-';
+	return c;
 }
 
 bool flow_word_equal(const char *text, size_t len, const char *word, size_t word_len)
