@@ -282,7 +282,7 @@ bool flow_then_rate(struct flow_parse *p, const struct word *at)
 	unsigned code = 0x8006;
 	uint64_t as = 0;
 	uint32_t bits;
-	float rate;
+	float rate = 0;
 
 	if (!take_rate(p, &rate))
 		return false;
