@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 /* headgate.c - the command line: verbs that need no daemon, and verbs that are said to one.
  *
- * The tables of verbs are in ctl/offline.c and ctl/online.c; here are only the options that all
- * verbs share.  Exit codes: 0 done, 1 the answer is no or an error, 2 used wrongly.
+ * The tables of verbs are in ctl/offline.c, ctl/algebra.c and ctl/online.c; here are only the
+ * options that all verbs share.  Exit codes: 0 done, 1 the answer is no or an error, 2 used
+ * wrongly.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "ctl/algebra.h"
 #include "ctl/offline.h"
 #include "ctl/online.h"
 
@@ -22,6 +24,7 @@ static void usage(FILE *to)
 		    "without a daemon:\n",
 		    to);
 	offline_usage(to);
+	algebra_usage(to);
 	(void)fputs("\n"
 		    "-j: JSON, one object a line.  See headgate(1).\n",
 		    to);
@@ -55,6 +58,9 @@ static int run(const char *socket, int argc, char **argv, bool json)
 	}
 	code = offline_run(argc, argv, json);
 	if (code != OFFLINE_UNKNOWN)
+		return code;
+	code = algebra_run(argc, argv, json);
+	if (code != ALGEBRA_UNKNOWN)
 		return code;
 	code = online_run(socket, argc, argv, json);
 	if (code == 2)

@@ -493,7 +493,7 @@ static void odd_coupling(struct odd *o, unsigned fields, const char *what, const
 	if (!(o->asks & fields))
 		return;
 	if (!(o->asks >> FLOW_PROTOCOL & 1)) {
-		odd_say(o, "%s without a protocol: only %s has %s", what, whose,
+		odd_say(o, "%s without %s named, which alone has %s", what, whose,
 			fields == PORTS ? "them" : "it");
 		return;
 	}
