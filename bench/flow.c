@@ -25,6 +25,7 @@ struct sample {
 	uint8_t wire[FLOW_NLRI_MAX + 2];
 	size_t wire_len;
 	struct flow_nlri nlri;
+	struct flow_normal normal;
 };
 
 static struct sample samples[RULES_MAX];
@@ -114,6 +115,13 @@ static void normal(struct sample *s)
 	sink += flow_normal_make(&s->nlri, &n, NULL) ? n.span_count : 0;
 }
 
+static void overlap(struct sample *s)
+{
+	struct sample *other = s + 1 < samples + count ? s + 1 : samples;
+
+	sink += flow_overlap(&s->normal, &other->normal, NULL);
+}
+
 static void match(struct sample *s)
 {
 	sink += flow_match(&s->nlri, packet, sizeof(packet));
@@ -123,10 +131,11 @@ static const struct {
 	const char *name;
 	void (*run)(struct sample *s);
 } work[] = {
-	{ "decode", decode }, { "decode-walk", decode_walk },
-	{ "encode", encode }, { "parse", parse },
-	{ "print", print },   { "order", order },
-	{ "normal", normal }, { "match", match },
+	{ "decode", decode },   { "decode-walk", decode_walk },
+	{ "encode", encode },   { "parse", parse },
+	{ "print", print },     { "order", order },
+	{ "normal", normal },   { "match", match },
+	{ "overlap", overlap },
 };
 
 /* The best of many short rounds: what else runs on the machine makes one longer, never shorter. */
@@ -170,6 +179,8 @@ static void add(char *line, unsigned number)
 	if (!flow_text_rule(s->text, s->len, &s->options, &s->rule, &e))
 		fail(e.text, number);
 	s->nlri = flow_rule_nlri(&s->rule);
+	if (!flow_normal_make(&s->nlri, &s->normal, &e))
+		fail(e.text, number);
 	flow_nlri_write(&w, &s->nlri);
 	s->wire_len = wr_len(&w);
 	count++;

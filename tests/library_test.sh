@@ -100,7 +100,7 @@ alone() {
 # The names that are declared, one a line.
 declared() {
 	cat "$include/flow.h" "$include"/base/*.h | sed -e 's,/\*.*\*/,,' -e '/^static/d' |
-		grep -oE '^[a-z][a-z_ ]*[ *][a-z0-9_]+\(' | grep -oE '[a-z0-9_]+\($' | tr -d '(' |
+		grep -oE '^[a-z][a-z0-9_ ]*[ *][a-z0-9_]+\(' | grep -oE '[a-z0-9_]+\($' | tr -d '(' |
 		sed -E '/^flow_/!s/^/flowspec_/' | sort -u
 }
 
