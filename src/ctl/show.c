@@ -187,6 +187,22 @@ static const char *rule_state(const struct rib_path *p)
 	return rib_entry_best(p->entry) == p ? "best" : "valid";
 }
 
+/* Nothing in the words of this rule says that it is IPv6. */
+static bool needs_family(const struct flow_nlri *n)
+{
+	struct rd r = flow_nlri_components(n);
+	struct flow_comp c;
+
+	while (flow_comp_next(&r, n->family, &c)) {
+		const struct flow_comp_type *t = flow_comp_type(c.type, n->family);
+
+		if (t->kind == FLOW_PREFIX || t->name[FLOW_IPV4] == NULL ||
+		    strcmp(t->name[FLOW_IPV4], t->name[FLOW_IPV6]) != 0)
+			return false;
+	}
+	return n->family == FLOW_IPV6;
+}
+
 json_t *show_rule(const struct hub *h, const struct rib_path *p)
 {
 	static char text[FLOW_TEXT_MAX]; /* one hub, one thread */
@@ -200,6 +216,8 @@ json_t *show_rule(const struct hub *h, const struct rib_path *p)
 	if (j == NULL)
 		return NULL;
 	attrs_then(a, &then);
+	if (needs_family(&flow))
+		str_add(&s, "ipv6 ");
 	flow_text_print(p->name, &flow, &then, &s);
 	(void)json_object_set_new(j, "rule", json_string(text));
 	(void)json_object_set_new(j, "nlri", show_nlri_hex(&n));

@@ -76,11 +76,17 @@ static bool show_routes(struct command *c, struct err *e)
 
 /* ---- announce and withdraw ---------------------------------------------------------------- */
 
-/* `flow route RULE`, to the end; ret is large and the caller's. */
+/* `[ipv4|ipv6] flow route RULE`, to the end; ret is large and the caller's.  The family's word is
+ * for rules whose match does not tell it. */
 static bool read_rule(struct command *c, struct flow_rule *ret, struct err *e)
 {
-	const struct flow_text_options o = { .strict = true };
+	struct flow_text_options o = { .strict = true };
 
+	if (lex_is(&c->lex, "ipv4") || lex_is(&c->lex, "ipv6")) {
+		o.family = lex_is(&c->lex, "ipv6") ? FLOW_IPV6 : FLOW_IPV4;
+		o.family_fixed = true;
+		lex_next(&c->lex);
+	}
 	return lex_expect(&c->lex, "flow", e) && lex_expect(&c->lex, "route", e) &&
 	       flow_text_route(&c->lex, &o, ret, e) && at_end(c, e);
 }

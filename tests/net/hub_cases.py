@@ -189,6 +189,22 @@ def _():
         assert a.changes() == [] and hub.rules() == []
 
 
+@tap.case("a rule whose words do not tell its family: IPv4, or what is said; its text is what announce takes")
+def _():
+    with Hub(neighbor("127.0.0.2")) as hub:
+        a = peer("127.0.0.2")
+        a.changes()
+        inside = "flow route { match { port 80; } then { discard; } }"
+        for words, family in ((inside, "ipv4-flow"), ("ipv6 " + inside, "ipv6-flow")):
+            assert hub.run("announce", words).returncode == 0
+            got = a.changes()
+            assert [c[:2] for c in got] == [("+", family)], got
+            text = [r["rule"] for r in hub.rules() if r["family"] == family][0]
+            done = hub.run("withdraw", *text.split())
+            assert done.returncode == 0, (text, done.stderr)
+            assert [c[:2] for c in a.changes()] == [("-", family)]
+
+
 @tap.case("nothing learnt is passed on without route-reflector-client")
 def _():
     with Hub(neighbor("127.0.0.2", "route-reflector-client;") + neighbor("127.0.0.3")
