@@ -142,7 +142,10 @@ static void test_adding_again_replaces_the_action(void **state)
 	struct play *p = *state;
 
 	snapshot(p, HELLO("e1", "true"), RULE("add", A, DISCARD));
+	say(p, BEGIN("false"));
 	say(p, RULE("add", A, ""));
+	say(p, RULE("add", A, ""));
+	say(p, COMMIT);
 	assert_int_equal(rule_for(p, 10)->then.kind, XDP_THEN_ACCEPT);
 	assert_int_equal(p->rules.map.count, 1);
 }
@@ -256,7 +259,6 @@ static void test_lines_without_sense_change_nothing(void **state)
 		"",
 		"{",
 		"{\"event\":\"hello\"}",
-		"{\"event\":\"commit\",\"seq\":1}",
 		"{\"event\":\"rule\",\"op\":\"add\",\"family\":\"ipv5-flow\",\"nlri\":\"" A "\"}",
 		RULE("add", "0301080", DISCARD),
 		RULE("add", "zz", DISCARD),
@@ -273,9 +275,51 @@ static void test_lines_without_sense_change_nothing(void **state)
 	struct play *p = *state;
 
 	snapshot(p, HELLO("e1", "true"), NULL);
+	say(p, BEGIN("false"));
 	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
 		refuses(p, lines[i]);
 	assert_int_equal(p->rules.map.count, 0);
+}
+
+static void test_removing_what_is_not_there_is_no_fault(void **state)
+{
+	struct play *p = *state;
+
+	snapshot(p, HELLO("e1", "true"), RULE("add", A, DISCARD));
+	say(p, BEGIN("false"));
+	say(p, RULE("remove", B, ""));
+	say(p, COMMIT);
+	assert_true(wanted(p, 10));
+	assert_int_equal(p->rules.map.count, 1);
+}
+
+static void test_a_rule_outside_of_a_change_is_refused(void **state)
+{
+	struct play *p = *state;
+
+	snapshot(p, HELLO("e1", "true"), RULE("add", A, DISCARD));
+	refuses(p, RULE("add", B, DISCARD));
+	refuses(p, RULE("remove", A, ""));
+	refuses(p, COMMIT);
+	assert_true(wanted(p, 10));
+	assert_false(wanted(p, 11));
+}
+
+static void test_a_begin_inside_a_change_puts_nothing_in_force(void **state)
+{
+	struct play *p = *state;
+
+	snapshot(p, HELLO("e1", "true"), RULE("add", A, DISCARD));
+	say(p, BEGIN("false"));
+	say(p, RULE("add", B, DISCARD));
+	refuses(p, BEGIN("false"));
+	say(p, COMMIT);
+	assert_true(p->feed.broken);
+	assert_false(feed_ready(&p->feed));
+	snapshot(p, HELLO("e1", "true"), RULE("add", A, DISCARD));
+	assert_true(feed_ready(&p->feed));
+	assert_true(wanted(p, 10));
+	assert_false(wanted(p, 11));
 }
 
 static void test_an_unknown_event_is_passed_over(void **state)
@@ -300,6 +344,9 @@ int main(void)
 		PLAY(test_two_hubs_in_a_row_that_do_not_settle_take_nothing),
 		PLAY(test_a_change_that_breaks_off_is_undone),
 		PLAY(test_lines_without_sense_change_nothing),
+		PLAY(test_removing_what_is_not_there_is_no_fault),
+		PLAY(test_a_rule_outside_of_a_change_is_refused),
+		PLAY(test_a_begin_inside_a_change_puts_nothing_in_force),
 		PLAY(test_an_unknown_event_is_passed_over),
 	};
 

@@ -195,6 +195,27 @@ static bool attach_one(struct attach *a, unsigned ifindex, const char *name, str
 	return add_attached(a, ifindex, name, link);
 }
 
+static bool was_refused(const struct attach *a, unsigned ifindex)
+{
+	for (size_t i = 0; i < a->refused.count; i++)
+		if (a->refused.ifindex[i] == ifindex)
+			return true;
+	return false;
+}
+
+/* One that cannot be had is in the way of no other, and is named once. */
+static void attach_later(struct attach *a, unsigned ifindex, const char *name, struct refusals *now)
+{
+	struct err e = { 0 };
+
+	if (attach_one(a, ifindex, name, &e))
+		return;
+	if (!was_refused(a, ifindex))
+		log_error("%s", e.text);
+	if (now->count < REFUSALS_MAX)
+		now->ifindex[now->count++] = ifindex;
+}
+
 /* Attaches to every interface that fits pattern; *ret_fits: how many do. */
 static bool attach_fitting(struct attach *a, const char *pattern, size_t *ret_fits, struct err *e)
 {
@@ -244,11 +265,8 @@ bool attach_start(struct attach *a, struct err *e)
 	return ok;
 }
 
-void attach_refresh(struct attach *a)
+static void forget_gone(struct attach *a)
 {
-	struct err e = { 0 };
-	size_t fits;
-
 	for (size_t i = a->count; i-- > 0;) {
 		if (link_ifindex(a->at[i].link) != 0)
 			continue;
@@ -256,14 +274,21 @@ void attach_refresh(struct attach *a)
 		drop(a, a->at[i].ifindex, a->at[i].link);
 		a->at[i] = a->at[--a->count];
 	}
-	for (size_t i = 0; i < a->options->interface_count; i++) {
-		if (attach_fitting(a, a->options->interfaces[i], &fits, &e))
-			continue;
-		if (strncmp(a->refused, e.text, sizeof(a->refused) - 1) == 0)
-			continue;
-		(void)snprintf(a->refused, sizeof(a->refused), "%s", e.text);
-		log_error("%s", e.text);
-	}
+}
+
+void attach_refresh(struct attach *a)
+{
+	struct if_nameindex *all = if_nameindex();
+	struct refusals now = { 0 };
+
+	forget_gone(a);
+	if (all == NULL)
+		return;
+	for (struct if_nameindex *i = all; i->if_index != 0; i++)
+		if (find_attached(a, i->if_index) == NULL && is_named(a->options, i->if_name))
+			attach_later(a, i->if_index, i->if_name, &now);
+	if_freenameindex(all);
+	a->refused = now;
 }
 
 void attach_done(struct attach *a)

@@ -16,13 +16,23 @@ struct attached {
 	int link;
 };
 
+enum {
+	REFUSALS_MAX = 64 /* remembered; of more, some are told again */
+};
+
+/* Interfaces that could not be had when they were last looked at. */
+struct refusals {
+	size_t count;
+	unsigned ifindex[REFUSALS_MAX];
+};
+
 struct attach {
 	const struct enforce_options *options; /* borrowed */
 	const struct pins *pins;               /* borrowed */
 	int program;
 	size_t count;
 	struct attached at[ENFORCE_INTERFACES_MAX];
-	char refused[160]; /* what was said last about an interface that could not be had */
+	struct refusals refused;
 };
 
 /* Takes over the links that are pinned, drops those on interfaces that are not named any more, and

@@ -12,6 +12,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -31,6 +32,7 @@
 
 enum {
 	RETRY_MS = 300,         /* between two tries to reach the hub */
+	RETRY_MAX_MS = 1000,    /* when it closes the connection before it has told its rules */
 	REPORT_MS = 1000,       /* between two looks at counters and interfaces */
 	LINES_AT_A_TIME = 2000, /* of the feed, until signals and reports have their turn */
 	COMPLAINTS_MAX = 20     /* about lines of one connection */
@@ -47,9 +49,11 @@ struct enforcer {
 	struct report report;
 	int signals;
 	int64_t hub_at, report_at; /* when to try, when to look, in ms */
-	bool waiting;              /* that there is no hub was said */
+	bool waiting;              /* that there is no hub, or none of use, was said */
+	bool more;                 /* lines of the hub's have been read and not looked at */
 	uint64_t complaints;
-	int signal; /* that ended the loop; 0: it runs */
+	char report_failed[160]; /* what was said last about reports */
+	int signal;              /* that ended the loop; 0: it runs */
 };
 
 static int64_t now_ms(void)
@@ -127,13 +131,19 @@ static void put_in_force(struct enforcer *f)
 
 /* ---- The hub ------------------------------------------------------------------------------ */
 
+/* What went wrong before the hub had told its rules is said once and not at each try. */
 static void hub_lost(struct enforcer *f, const char *why)
 {
+	bool of_use = f->feed.complete;
+
 	ctl_client_free(f->hub);
 	f->hub = NULL;
-	f->hub_at = now_ms() + RETRY_MS;
+	f->more = false;
+	f->hub_at = now_ms() + (of_use ? RETRY_MS : RETRY_MAX_MS);
 	report_close(&f->report);
-	log_warning("hub: %s; the rules in force stay", why);
+	if (!f->waiting)
+		log_warning("hub: %s; the rules in force stay", why);
+	f->waiting = !of_use;
 }
 
 static void hub_open(struct enforcer *f, int64_t now)
@@ -148,42 +158,50 @@ static void hub_open(struct enforcer *f, int64_t now)
 		f->waiting = true;
 		return;
 	}
-	f->waiting = false;
-	f->complaints = 0;
 	feed_restart(&f->feed);
 	if (!ctl_client_send(f->hub, "subscribe rules", &e))
 		hub_lost(f, e.text);
-	else
-		log_info("hub: connected");
 }
 
 static void hub_line(struct enforcer *f, const char *line)
 {
 	struct err e = { 0 };
-	bool settled = f->feed.settled;
+	bool settled = f->feed.settled, complete = f->feed.complete;
 
 	if (!feed_line(&f->feed, line, xdp_epoch(f->xdp), &e) && f->complaints++ < COMPLAINTS_MAX)
 		log_warning("hub: %s", e.text);
+	if (f->feed.complete && !complete) {
+		f->waiting = false;
+		f->complaints = 0;
+		f->report_failed[0] = '\0';
+		log_info("hub: connected");
+	}
 	if (f->feed.settled && !settled)
 		log_info("hub: settled");
 }
 
+/* Lines that were read from the socket and are left over show in no poll(2): `more` is for them. */
 static void hub_read(struct enforcer *f)
 {
 	struct err e = { 0 };
 	const char *line;
 
+	f->more = false;
 	for (int i = 0; i < LINES_AT_A_TIME; i++)
 		switch (ctl_client_line(f->hub, 0, &line, &e)) {
 		case CTL_GOT_LINE:
 			hub_line(f, line);
-			break;
+			if (!f->feed.broken)
+				break;
+			hub_lost(f, "its changes are not told one by one");
+			return;
 		case CTL_GOT_NOTHING:
 			return;
 		case CTL_GOT_CLOSED:
 			hub_lost(f, e.text);
 			return;
 		}
+	f->more = true;
 }
 
 /* ---- Reports ------------------------------------------------------------------------------ */
@@ -196,6 +214,16 @@ static void read_counters(struct rule *r, void *ctx)
 		(void)xdp_counters(f->xdp, r->slot, &r->now);
 }
 
+/* A hub that refuses reports does so each second; it is said once. */
+static void report_lost(struct enforcer *f, const struct err *e)
+{
+	report_close(&f->report);
+	if (strncmp(f->report_failed, e->text, sizeof(f->report_failed) - 1) == 0)
+		return;
+	(void)snprintf(f->report_failed, sizeof(f->report_failed), "%s", e->text);
+	log_warning("report: %s", e->text);
+}
+
 static void report(struct enforcer *f)
 {
 	struct err e = { 0 };
@@ -206,8 +234,7 @@ static void report(struct enforcer *f)
 	if (report_open(&f->report, f->options->socket, &f->rules, &e) &&
 	    report_send(&f->report, &f->rules, &e) && report_read(&f->report, &e))
 		return;
-	log_warning("report: %s", e.text);
-	report_close(&f->report);
+	report_lost(f, &e);
 }
 
 /* ---- The loop ----------------------------------------------------------------------------- */
@@ -232,17 +259,19 @@ static void wait_for_something(struct enforcer *f, int64_t now)
 
 	if (f->hub == NULL && f->hub_at < until)
 		until = f->hub_at;
-	if (poll(p, 3, until > now ? (int)(until - now) : 0) <= 0)
+	if (f->more)
+		until = now;
+	if (poll(p, 3, until > now ? (int)(until - now) : 0) < 0)
 		return;
 	if (p[0].revents)
 		read_signal(f);
-	if (p[1].revents)
+	if (p[1].revents || f->more)
 		hub_read(f);
 	if (p[2].revents) {
 		struct err e = { 0 };
 
 		if (!report_read(&f->report, &e))
-			report_close(&f->report);
+			report_lost(f, &e);
 	}
 }
 
@@ -308,7 +337,7 @@ static bool start(struct enforcer *f, const char *dir, struct err *e)
 		return err_at(e, 0, 0, "getrandom: %s", strerror(errno));
 	ruleset_init(&f->rules, seed);
 	f->feed.rules = &f->rules;
-	report_init(&f->report);
+	report_init(&f->report, f->options);
 	if (!may_do_it(e) || !catch_signals(f, e) || !pins_open(&f->pins, dir, e))
 		return false;
 	f->xdp = xdp_open(NULL, &f->pins, e);

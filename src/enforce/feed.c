@@ -124,7 +124,10 @@ static void set_unseen(struct rule *r, void *ctx)
 static bool on_begin(struct feed *f, const json_t *o, const char *kernel_epoch, struct err *e)
 {
 	(void)kernel_epoch;
-	(void)e;
+	if (f->in_change) {
+		f->broken = true;
+		return err_at(e, 0, 0, "a begin inside a change");
+	}
 	f->in_change = true;
 	f->snapshot = json_is_true(json_object_get(o, "snapshot"));
 	if (f->snapshot)
@@ -154,6 +157,8 @@ static bool on_rule(struct feed *f, const json_t *o, const char *kernel_epoch, s
 	struct rule *r;
 
 	(void)kernel_epoch;
+	if (!f->in_change)
+		return err_at(e, 0, 0, "a rule outside of a change");
 	if (!read_nlri(o, room, &n, e))
 		return false;
 	f->dirty = true;
@@ -237,7 +242,7 @@ static bool on_event(struct feed *f, const json_t *o, const char *kernel_epoch, 
 
 void feed_restart(struct feed *f)
 {
-	f->in_change = f->snapshot = f->complete = f->settled = false;
+	f->in_change = f->snapshot = f->complete = f->settled = f->broken = false;
 }
 
 bool feed_line(struct feed *f, const char *line, const char *kernel_epoch, struct err *e)
@@ -257,5 +262,5 @@ bool feed_line(struct feed *f, const char *line, const char *kernel_epoch, struc
 
 bool feed_ready(const struct feed *f)
 {
-	return f->complete && !f->in_change;
+	return f->complete && !f->in_change && !f->broken;
 }

@@ -18,6 +18,8 @@ struct feed {
 	bool snapshot;             /* the change is a snapshot */
 	bool complete;             /* a snapshot of this connection has been read whole */
 	bool dirty;                /* what is wanted is not yet in force */
+	bool broken;               /* a change began inside another: nothing is in force until the
+				      next connection's snapshot */
 	uint64_t unreadable;       /* lines and rules that made no sense */
 };
 

@@ -27,13 +27,15 @@ struct sending {
 	struct err *e;
 };
 
-void report_init(struct report *r)
+void report_init(struct report *r, const struct enforce_options *o)
 {
+	bool one = o->interface_count == 1 && strchr(o->interfaces[0], '*') == NULL;
 	char host[40] = "";
 
 	*r = (struct report){ 0 };
 	(void)gethostname(host, sizeof(host) - 1);
-	(void)snprintf(r->name, sizeof(r->name), "%s/%d", host, (int)getpid());
+	(void)snprintf(r->name, sizeof(r->name), "%s%s%s", host, one ? "/" : "",
+		       one ? o->interfaces[0] : "");
 }
 
 void report_close(struct report *r)

@@ -7,15 +7,17 @@
 
 #include "base/err.h"
 #include "ctl/client.h"
+#include "enforce/enforce.h"
 #include "enforce/ruleset.h"
 
 struct report {
 	struct ctl_client *client; /* owned; NULL: no connection */
 	unsigned unanswered;       /* reports the hub has not answered yet */
-	char name[64];             /* of this enforcer */
+	char name[64]; /* of this enforcer, for people: the hub goes by the connection */
 };
 
-void report_init(struct report *r);
+/* HOST/INTERFACE where one interface is named, else HOST. */
+void report_init(struct report *r, const struct enforce_options *o);
 void report_close(struct report *r);
 /* Opens the connection if there is none; all rules are then to be reported anew. */
 bool report_open(struct report *r, const char *socket, struct ruleset *rules, struct err *e);

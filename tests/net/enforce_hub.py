@@ -11,6 +11,9 @@ Listens on SOCKET and speaks what src/ctl/client.h describes.  ORDERS are lines:
     begin, commit            what stands between is one change
     settled                  say so
     half FAMILY NLRI EXT     begin a change with this rule, and never commit it
+    many COUNT EXT           one change with as many IPv4 rules, in one piece
+    say TEXT                 a line as it stands
+    moody                    from now on close each connection as soon as it subscribes
     end                      end, as if killed (so does the end of ORDERS)
 
 The last word about each rule that enforcers report is kept in the file REPORTS, one JSON object a
@@ -28,7 +31,7 @@ class Hub:
         self.epoch, self.settled, self.reports = epoch, settled, reports
         self.rules, self.states, self.subscribers = {}, {}, []
         self.seq, self.pending = 0, None
-        self.buffers = {}
+        self.buffers, self.moody = {}, False
         self.poll = selectors.DefaultSelector()
         if os.path.exists(path):
             os.unlink(path)
@@ -57,6 +60,9 @@ class Hub:
             return
         for line in self.lines(connection.fileno(), data):
             verb, _, rest = line.partition(" ")
+            if self.moody:
+                connection.shutdown(socket.SHUT_RDWR)
+                return
             if verb == "report":
                 self.report(json.loads(rest))
             self.say(connection, {"ok": True})
@@ -65,7 +71,7 @@ class Hub:
 
     def report(self, report):
         for rule in report["rules"]:
-            self.states[rule["family"], rule["nlri"]] = rule
+            self.states[rule["family"], rule["nlri"]] = rule | {"enforcer": report["enforcer"]}
         with open(self.reports + ".new", "w") as f:
             f.writelines(json.dumps(s) + "\n" for s in self.states.values())
         os.rename(self.reports + ".new", self.reports)
@@ -99,6 +105,15 @@ class Hub:
             for event in [{"event": "begin"} | frame, *events, {"event": "commit", "seq": self.seq}]:
                 self.say(to, event)
 
+    def many(self, count, ext):
+        self.seq += 1
+        keys = [("ipv4-flow", f"060120c6{i:06x}") for i in range(int(count))]
+        self.rules |= dict.fromkeys(keys, ext)
+        frame = {"seq": self.seq, "snapshot": False}
+        events = [{"event": "begin"} | frame, *(self.rule("add", key) for key in keys), {"event": "commit", "seq": self.seq}]
+        for to in self.subscribers:
+            to.sendall(b"".join(json.dumps(event).encode() + b"\n" for event in events))
+
     def order(self, verb, *words):
         if verb == "end":
             sys.exit(0)
@@ -111,6 +126,15 @@ class Hub:
             self.settled = True
             for to in self.subscribers:
                 self.say(to, {"event": "settled", "epoch": self.epoch})
+        elif verb == "many":
+            self.many(*words)
+        elif verb == "moody":
+            self.moody = True
+            for to in self.subscribers:
+                to.shutdown(socket.SHUT_RDWR)
+        elif verb == "say":
+            for to in self.subscribers:
+                to.sendall(" ".join(words).encode() + b"\n")
         elif verb == "half":
             for to in self.subscribers:
                 self.say(to, {"event": "begin", "seq": 0, "snapshot": False})

@@ -451,6 +451,77 @@ no_capability() {
 	[ $? -eq 1 ] && grep -q 'CAP_NET_ADMIN is missing' "$work/said" && no_pins
 }
 
+# The interface that another program has is told once, and in the way of none that comes later.
+occupied_and_free() {
+	printf '%s\n' '#include <linux/bpf.h>' '__attribute__((section("xdp"), used))' \
+		'int other(struct xdp_md *c) { return XDP_PASS; }' >"$work/other.c"
+	clang -O2 -target bpf -idirafter "/usr/include/$(uname -m)-linux-gnu" -c "$work/other.c" \
+		-o "$work/other.o" && bpftool prog load "$work/other.o" "$work/bpf/other" type xdp || return 1
+	conf 'interface in*;'
+	start || return 1
+	for n in 3 4; do
+		ip -n "${ns}b" link add "new$n" type veth peer name "out$n" || return 1
+		other net attach xdpgeneric pinned "$work/bpf/other" dev "new$n" || return 1
+		ip -n "${ns}b" link set "new$n" name "in$n"
+	done
+	within 5 grep -q 'interface in3: there is another' "$work/log" || return 1
+	ip -n "${ns}b" link add in5 type veth peer name out5
+	within 5 grep -q 'interface in5: attached' "$work/log" && sleep 2.5 &&
+		[ "$(grep -c 'there is another XDP program' "$work/log")" -eq 2 ]
+	rc=$?
+	cat "$work/log"
+	for n in 3 4 5; do ip -n "${ns}b" link del "in$n"; done
+	rm -f "$work/bpf/other"
+	stop TERM && [ "$rc" -eq 0 ]
+}
+
+# A hub that closes each connection at once is told once and tried once a second.
+moody_hub() {
+	conf 'interface in1;'
+	start && within 5 grep -q 'hub: settled' "$work/log" || return 1
+	order moody
+	sleep 3
+	cat "$work/log"
+	[ "$(grep -c 'hub: ' "$work/log")" -le 4 ] && kill -0 "$pid"
+}
+
+# What has no sense is named and changes nothing; a begin inside a change starts anew.
+nonsense() {
+	hub_kill
+	hub_start epoch6 settled
+	order add ipv4-flow "$TCP23" "$DISCARD"
+	within 5 blocked 192.0.2.2 23 || return 1
+	for line in '{"event":' '{"event":"rule","op":"remove","family":"ipv4-flow","nlri":"'"$TCP23"'"}' \
+		'{"event":"commit","seq":9}' '[[[[' '{"event":"begin","seq":9,"snapshot":true}' \
+		'{"event":"rule","op":"add","family":"ipv4-flow","nlri":"'"$TCP24"'","ext":"'"$DISCARD"'"}' \
+		'{"event":"begin","seq":9,"snapshot":true}' '{"event":"commit","seq":9}'; do
+		order say "$line"
+		sleep 0.05
+	done
+	sleep 1.5
+	blocked 192.0.2.2 23 && connects 192.0.2.2 24 && grep -q 'a rule outside of a change' "$work/log" &&
+		grep -q 'a begin inside a change' "$work/log" || return 1
+	order add ipv4-flow "$TCP24" "$DISCARD"
+	within 5 blocked 192.0.2.2 24
+}
+
+# More lines at once than are read in one go, and nothing behind them.
+burst() {
+	kill -STOP "$pid"
+	order many 2100 "$DISCARD"
+	sleep 0.5
+	kill -CONT "$pid"
+	within 5 reported 060120c6000000 '"state": "enforced"' &&
+		within 5 reported 060120c6000833 'table full'
+	rc=$?
+	stop TERM
+	return "$rc"
+}
+
+named_after_interface() {
+	grep -q '"enforcer": "[^"/]*/in1"' "$work/reports"
+}
+
 table_full() {
 	hub_kill
 	hub_start epoch5 settled
@@ -471,7 +542,7 @@ if [ "$(id -u)" -ne 0 ]; then
 	exit 0
 fi
 
-plan 39
+plan 44
 stage
 check 'without rules everything passes' within 5 passes_without_rules
 conf 'interface in1;'
@@ -512,6 +583,11 @@ check 'loopback is refused' refused 'interface lo;' 'not enforced on loopback'
 check 'another XDP program is told with id and mode, and stays' other_program
 check 'a pin directory elsewhere is told' not_bpf_fs
 check 'a missing capability is told' no_capability
+check 'one interface that another program has hinders no other' occupied_and_free
+check 'a hub that closes at once is told once' moody_hub
+check 'lines without sense change nothing' nonsense
+check 'its reports are named after host and interface' named_after_interface
+check 'a burst of lines is put in force to its end' burst
 check 'rules beyond the table are listed as not enforced' table_full
 check 'and are enforced when there is room' room_again
 tap_status
