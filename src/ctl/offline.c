@@ -17,6 +17,7 @@
 #include "base/lex.h"
 #include "base/str.h"
 #include "bgp/bgp.h"
+#include "ctl/rule_json.h"
 #include "flow/flow.h"
 
 enum {
@@ -138,6 +139,8 @@ static bool read_rule(const char *text, size_t len, enum flow_family family, str
 {
 	struct flow_text_options o = { .family = family, .strict = true, .warn = warn };
 
+	if (rule_json_is(text, len))
+		return rule_json_read(text, len, &o, ret, e);
 	return flow_text_rule(text, len, &o, ret, e);
 }
 
@@ -271,7 +274,7 @@ static bool decode_answer(const struct job *j, const char *text, size_t len, str
 		return false;
 	flow_text_print(NULL, &nlri, NULL, out);
 	if (object != NULL) {
-		(void)json_object_set_new(object, "family", json_string(family_token(&nlri)));
+		rule_json_nlri(object, &nlri);
 		(void)json_object_set_new(object, "nlri", hex_json(octets, n));
 		(void)json_object_set_new(object, "rule", json_string(out->text));
 	}
@@ -332,18 +335,15 @@ static void encode_json(const struct flow_rule *r, const uint8_t *nlri, size_t l
 	static char rule[FLOW_TEXT_MAX];
 	struct str s = str_over(rule, sizeof(rule));
 	struct flow_nlri n = flow_rule_nlri(r);
-	char address[ADDR_TEXT_MAX];
 
 	flow_text_print(r->name[0] != '\0' ? r->name : NULL, &n, r->has_then ? &r->then : NULL, &s);
-	(void)json_object_set_new(object, "family", json_string(family_token(&n)));
+	rule_json_nlri(object, &n);
+	rule_json_then(object, r);
 	(void)json_object_set_new(object, "nlri", hex_json(nlri, len));
 	add_hex_list(object, "extended-communities", r->then.ext, sizeof(r->then.ext[0]),
 		     r->then.ext_count);
 	add_hex_list(object, "ipv6-extended-communities", r->then.ext6, sizeof(r->then.ext6[0]),
 		     r->then.ext6_count);
-	if (r->then.next_hop.family != ADDR_NONE)
-		(void)json_object_set_new(object, "next-hop",
-					  json_string(addr_print(&r->then.next_hop, address)));
 	(void)json_object_set_new(object, "rule", json_string(rule));
 }
 

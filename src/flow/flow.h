@@ -220,6 +220,8 @@ void flow_text_print(const char *name, const struct flow_nlri *n, const struct f
 		     struct str *out);
 /* The inside of the match block alone: "destination 192.0.2.0/24; protocol =tcp;". */
 void flow_text_match(const struct flow_nlri *n, struct str *out);
+/* A route distinguisher: "65000:1"; of a type that RFC 4364 4.2 has not, 0x and 16 digits. */
+void flow_rd_print(const uint8_t octets[FLOW_RD_OCTETS], struct str *out);
 
 /* ---- Normal form: normal.c ---------------------------------------------------------- */
 

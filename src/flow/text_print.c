@@ -185,7 +185,7 @@ void flow_text_match(const struct flow_nlri *n, struct str *out)
 /* ---- the rest of a rule --------------------------------------------------------------------- */
 
 /* RFC 4364 4.2; an L says that a small AS stands in four octets, and other types are hex. */
-static void print_rd(const uint8_t octets[FLOW_RD_OCTETS], struct str *out)
+void flow_rd_print(const uint8_t octets[FLOW_RD_OCTETS], struct str *out)
 {
 	struct rd r = rd_over(octets, FLOW_RD_OCTETS);
 	unsigned type = rd_u16(&r);
@@ -318,7 +318,7 @@ void flow_text_print(const char *name, const struct flow_nlri *n, const struct f
 	str_add(out, "{ ");
 	if (n->vpn) {
 		str_add(out, "rd ");
-		print_rd(n->octets, out);
+		flow_rd_print(n->octets, out);
 		str_addn(out, "; ", 2);
 	}
 	if (then != NULL)

@@ -58,6 +58,7 @@ help_names() {
 
 rfc=0b0118c00002038106048119
 rfc_rule='flow route { match { destination 192.0.2.0/24; protocol =tcp; port =25; } }'
+rfc_match='"match":[{"type":"destination","prefix":"192.0.2.0/24"},{"type":"protocol","ops":[{"op":"=","and":false,"value":6,"width":1}]},{"type":"port","ops":[{"op":"=","and":false,"value":25,"width":1}]}]'
 rfc6=12012000200100bb026840123456789a038106
 rfc6_rule='flow route { match { destination 2001:bb::/32; source ::1234:5678:9a00:0/104/64; next-header =tcp; } }'
 syn=45000028000100004006'0000cb007105c0000201c0000050000000000000000050020000ffff0000'
@@ -72,7 +73,7 @@ check 'decode prints RFC 8955 4.3.1 as a rule' prints "$rfc_rule" 0 decode "$rfc
 check 'decode takes upper case' prints "$rfc_rule" 0 decode "$(echo "$rfc" | tr a-f A-F)"
 check 'decode -f ipv6-flow prints RFC 8956 3.8.1' prints "$rfc6_rule" 0 decode -f ipv6-flow "$rfc6"
 check 'decode -j is an object, wherever -j stands' prints \
-	"{\"family\":\"ipv4-flow\",\"nlri\":\"$rfc\",\"rule\":\"$rfc_rule\"}" 0 decode "$rfc" -j
+	"{\"family\":\"ipv4-flow\",$rfc_match,\"nlri\":\"$rfc\",\"rule\":\"$rfc_rule\"}" 0 decode "$rfc" -j
 check 'decode says where an NLRI is malformed' complains \
 	'error: offset 2: destination of length 33' 1 decode 070121c000020100
 check 'decode refuses octets behind the NLRI' complains \
@@ -86,7 +87,7 @@ check 'decode - answers a line for a line and exits 1 when one was malformed' pr
 	'flow route { match { protocol =tcp; } }\nerror: offset 0: not a hexadecimal digit\nflow route { match { protocol =udp; } }' \
 	1 decode -
 check 'decode - -j answers errors as objects' prints \
-	'{"family":"ipv4-flow","nlri":"03038106","rule":"flow route { match { protocol =tcp; } }"}\n{"error":"not a hexadecimal digit","offset":0}\n{"family":"ipv4-flow","nlri":"03038111","rule":"flow route { match { protocol =udp; } }"}' \
+	'{"family":"ipv4-flow","match":[{"type":"protocol","ops":[{"op":"=","and":false,"value":6,"width":1}]}],"nlri":"03038106","rule":"flow route { match { protocol =tcp; } }"}\n{"error":"not a hexadecimal digit","offset":0}\n{"family":"ipv4-flow","match":[{"type":"protocol","ops":[{"op":"=","and":false,"value":17,"width":1}]}],"nlri":"03038111","rule":"flow route { match { protocol =udp; } }"}' \
 	1 decode - -j
 input="03038106\n03038111"
 check 'decode - exits 0 when all were good, the last line without its end' prints \
@@ -114,7 +115,7 @@ check 'encode prints communities of attribute 25 as a third word' prints \
 	encode 'match { protocol tcp; } then { redirect-to-nexthop-ietf 2001:db8::1; }'
 check 'a prefix names the family' prints 0401030000 0 encode 'match { destination ::/3; }'
 check 'encode -f names the family of a rule without prefix' prints \
-	'{"family":"ipv6-flow","nlri":"030a8128","extended-communities":[],"ipv6-extended-communities":[],"rule":"flow route { match { packet-length =40; } }"}' \
+	'{"family":"ipv6-flow","match":[{"type":"packet-length","ops":[{"op":"=","and":false,"value":40,"width":1}]}],"nlri":"030a8128","extended-communities":[],"ipv6-extended-communities":[],"rule":"flow route { match { packet-length =40; } }"}' \
 	0 encode -f ipv6-flow -j 'match { packet-length 40; }'
 check 'encode knows a route distinguisher' prints 0b0000fde800000001038106 0 \
 	encode '{ rd 65000:1; match { protocol tcp; } }'
