@@ -123,19 +123,48 @@ static void keepalive_restart(struct bgp_conn *c)
 	c->keepalive_due = c->hold_time > 0 ? c->peer->now + jittered(c->peer, interval) : 0;
 }
 
-static void retry_restart(struct bgp_conn *c)
+/* The first time, doubled n times, but not above most. */
+static msec doubled(msec first, unsigned n, msec most)
 {
-	c->retry_due = c->peer->now + jittered(c->peer, BGP_CONNECT_RETRY_MS);
+	msec wait = first << (n < 10 ? n : 10);
+
+	return wait < most ? wait : most;
 }
 
-static void damp(struct bgp_peer *p)
+/* While a connection is tried: how long; after that: until it is tried again, which is soon at
+ * first, as a neighbor that restarts refuses for a moment only. */
+static void retry_restart(struct bgp_conn *c)
 {
-	unsigned doublings = p->failures < 6 ? p->failures : 6;
-	msec wait = (msec)BGP_IDLE_HOLD_MS << doublings;
+	struct bgp_peer *p = c->peer;
+	msec wait = BGP_CONNECT_RETRY_MS;
+
+	if (c->state == BGP_ACTIVE)
+		wait = doubled(BGP_RETRY_FIRST_MS, p->attempts++, BGP_CONNECT_RETRY_MS);
+	c->retry_due = p->now + jittered(p, wait);
+}
+
+/* RFC 4271 8.1.1, DampPeerOscillations: one end of a session is no oscillation, and the neighbor
+ * may come back at once; nor is a Cease a fault, but who takes leave again and again is held off a
+ * little, so that no routes come and go hundreds of times a second. */
+static msec idle_hold(const struct bgp_peer *p, bool was_up)
+{
+	msec most = was_up && p->took_leave ? BGP_CEASE_HOLD_MS : BGP_IDLE_HOLD_MAX_MS;
+
+	if (was_up && p->failures == 0)
+		return 0;
+	return doubled(BGP_IDLE_HOLD_MS, p->failures - (was_up ? 1 : 0), most);
+}
+
+/* False: there is nothing to wait for. */
+static bool damp(struct bgp_peer *p, bool was_up)
+{
+	msec wait = idle_hold(p, was_up);
 
 	p->failures++;
-	p->restart_due =
-		p->now + jittered(p, wait < BGP_IDLE_HOLD_MAX_MS ? wait : BGP_IDLE_HOLD_MAX_MS);
+	p->took_leave = false;
+	if (wait > 0)
+		p->restart_due = p->now + jittered(p, wait);
+	return wait > 0;
 }
 
 /* ---- The end of a connection --------------------------------------------------------------------
@@ -166,10 +195,8 @@ static void settle(struct bgp_conn *c, unsigned todo)
 		c->retry_due = 0;
 	if (alive(c) || alive(other_of(c)) || !p->running || p->restart_due != 0)
 		return;
-	if ((todo & BGP_DO_DAMP) != 0) {
-		damp(p);
+	if ((todo & BGP_DO_DAMP) != 0 && damp(p, (todo & BGP_DO_DOWN) != 0))
 		return;
-	}
 	p->active.state = BGP_ACTIVE;
 	if (!p->conf.passive)
 		retry_restart(&p->active);
@@ -209,6 +236,7 @@ static void session_up(struct bgp_conn *c)
 
 	p->since = p->now;
 	p->was_up = true;
+	p->attempts = 0;
 	p->trouble[0] = '\0';
 	for (unsigned f = 0; f < BGP_FAMILIES; f++)
 		if ((c->terms.families & 1u << f) != 0)
@@ -286,7 +314,7 @@ static void cannot_connect(struct bgp_peer *p, const char *why)
 	bgp_peer_event(p, "cannot connect: %s", p->trouble);
 }
 
-/* What fails at once goes where TCP_DOWN leads from Connect; the retry timer runs already. */
+/* What fails at once goes where TCP_DOWN leads from Connect. */
 static void connect_again(struct bgp_conn *c)
 {
 	struct bgp_peer *p = c->peer;
@@ -295,6 +323,7 @@ static void connect_again(struct bgp_conn *c)
 	if (p->env.transport->connect(p->env.transport_ctx, c, text, sizeof(text)))
 		return;
 	c->state = BGP_ACTIVE;
+	retry_restart(c);
 	cannot_connect(p, text);
 }
 
@@ -473,7 +502,7 @@ void bgp_peer_start(struct bgp_peer *p, msec now)
 	if (p->shut || p->running)
 		return;
 	p->running = true;
-	p->failures = 0;
+	p->failures = p->attempts = 0;
 	begin(p);
 }
 
@@ -502,7 +531,7 @@ void bgp_peer_enable(struct bgp_peer *p, msec now)
 	p->shut = false;
 	if (p->restart_due != 0) {
 		p->now = now;
-		p->failures = 0;
+		p->failures = p->attempts = 0;
 		begin(p);
 	}
 	bgp_peer_start(p, now);
@@ -530,7 +559,7 @@ bool bgp_peer_change(struct bgp_peer *p, const struct bgp_peer_conf *conf, msec 
 	addr_print(&conf->remote, p->name);
 	if (reset && !p->shut) {
 		p->running = true;
-		p->failures = 0;
+		p->failures = p->attempts = 0;
 		p->restart_due = now + BGP_IDLE_HOLD_MS;
 	}
 	return reset;

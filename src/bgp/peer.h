@@ -19,10 +19,12 @@
 
 enum {
 	BGP_CONNECT_RETRY_MS = 5000, /* RFC 4271 10 suggests 120 s; people expect a session soon */
+	BGP_RETRY_FIRST_MS = 1000,   /* after an attempt that failed, doubled up to the above */
 	BGP_HOLD_LONG_MS = 240000,   /* RFC 4271 8.2.2: what an OPEN may take */
-	BGP_IDLE_HOLD_MS = 1000,     /* after the first failure, doubled with each */
+	BGP_IDLE_HOLD_MS = 1000,     /* after the first failure that counts, doubled with each */
 	BGP_IDLE_HOLD_MAX_MS = 60000,
-	BGP_STABLE_MS = 30000,     /* a session that held so long clears the count of failures */
+	BGP_CEASE_HOLD_MS = 500,   /* at most, when the neighbor took its leave of a session */
+	BGP_STABLE_MS = 10000,     /* a session that held so long clears the count of failures */
 	BGP_SEND_HOLD_MS = 480000, /* RFC 9687, when the hold time is 0; else twice the hold time */
 	BGP_OUT_QUEUE_MAX =
 		65536, /* octets of routes that wait for the kernel: then next() is left alone */
@@ -80,8 +82,10 @@ struct bgp_peer {
 	struct bgp_conn active, passive; /* that we opened, that the neighbor opened */
 	msec now;
 	bool shut, running;
-	msec restart_due; /* idle until then; 0: does not run */
-	unsigned failures;
+	msec restart_due;  /* idle until then; 0: does not run */
+	unsigned failures; /* quick ones in a row */
+	unsigned attempts; /* to connect in vain, in a row */
+	bool took_leave;   /* the session ended by the neighbor's Cease */
 	uint64_t random;
 	msec since;
 	bool was_up;

@@ -164,6 +164,15 @@ static void on_update(struct bgp_conn *c, struct rd r)
 
 /* ---- The rest ------------------------------------------------------------------------------- */
 
+/* A Cease that says that the session ended by somebody's will: shut down, taken from the
+ * configuration, reset, configured anew (RFC 4486). */
+static bool takes_leave(const struct bgp_notification *n)
+{
+	return n->code == BGP_CEASE &&
+	       (n->subcode == BGP_CEASE_SHUTDOWN || n->subcode == BGP_CEASE_REMOVED ||
+		n->subcode == BGP_CEASE_RESET || n->subcode == BGP_CEASE_CHANGED);
+}
+
 static void on_notification(struct bgp_conn *c, struct rd r)
 {
 	struct bgp_notification n;
@@ -173,6 +182,7 @@ static void on_notification(struct bgp_conn *c, struct rd r)
 	bgp_notification_read(r, &n);
 	str_add(&s, "received NOTIFICATION ");
 	bgp_notification_print(&n, &s);
+	c->peer->took_leave = c->state == BGP_ESTABLISHED && takes_leave(&n);
 	bgp_conn_step(c, BGP_EV_NOTIFICATION, NULL, why);
 }
 
