@@ -41,20 +41,32 @@ static void end_of_rib(struct filling *f, enum bgp_family family)
 		f->conn->peer->updates_out++;
 }
 
-static void add_route(struct filling *f, const struct bgp_out *o)
+static bool packed(struct filling *f, const struct bgp_out *o)
 {
-	struct bgp_peer *p = f->conn->peer;
 	enum bgp_packed got = bgp_pack_add(&f->pack, o);
 
 	if (got == BGP_PACK_FULL) {
 		end_message(f);
 		got = bgp_pack_add(&f->pack, o);
 	}
-	if (got == BGP_PACKED) {
-		if (f->held == NULL && o->attrs != NULL)
-			f->held = bgp_attrs_ref((struct bgp_attrs *)o->attrs);
+	if (got != BGP_PACKED)
+		return false;
+	if (f->held == NULL && o->attrs != NULL)
+		f->held = bgp_attrs_ref((struct bgp_attrs *)o->attrs);
+	return true;
+}
+
+static void add_route(struct filling *f, const struct bgp_out *o)
+{
+	struct bgp_peer *p = f->conn->peer;
+	struct bgp_out without = { .kind = BGP_OUT_UNREACH, .nlri = o->nlri };
+
+	if (packed(f, o))
 		return;
-	}
+	/* Better none than the one that the neighbor may hold from before, with other attributes.
+	 * What does not fit into a withdrawal either was never sent. */
+	if (o->kind == BGP_OUT_REACH)
+		packed(f, &without);
 	p->unsent++;
 	bgp_peer_complain(
 		p, "%s of %zu octets does not fit into a message with its attributes, not sent",
