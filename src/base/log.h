@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* log.h - what programs say to the operator: one line a happening on standard error,
- * the subject first: "peer 192.0.2.1: hold timer expired".  Libraries do not log. */
+ * the subject first: "peer 192.0.2.1: hold timer expired".  The time (UTC, RFC 3339) stands in
+ * front, unless the environment names JOURNAL_STREAM: systemd notes its own.  Libraries do not log.
+ */
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
