@@ -68,9 +68,10 @@ static void print_enforced(const json_t *list)
 	{
 		const char *reason = text_of(one, "reason");
 
-		printf("    %s: %s%s%s, %lld packets, %lld octets\n", text_of(one, "enforcer"),
-		       text_of(one, "state"), reason[0] != '\0' ? ": " : "", reason,
-		       number_of(one, "packets"), number_of(one, "octets"));
+		printf("    %s: %s%s%s, %lld packets matched, %lld dropped\n",
+		       text_of(one, "enforcer"), text_of(one, "state"),
+		       reason[0] != '\0' ? ": " : "", reason, number_of(one, "packets"),
+		       number_of(one, "dropped-packets"));
 	}
 }
 

@@ -18,7 +18,8 @@ enum {
 struct report {
 	struct map_node node;
 	const struct ctl_conn *from;
-	json_t *what; /* enforcer, state, reason, packets, octets */
+	json_t *what; /* enforcer, state, reason, packets, octets, dropped-packets, dropped-octets
+		       */
 	size_t len;
 	char key[]; /* family and NLRI hex, as said */
 };
@@ -113,22 +114,24 @@ static bool take_one(struct reports *all, const struct ctl_conn *from, const cha
 		     json_t *rule, struct err *e)
 {
 	const char *family, *nlri, *state, *reason = "";
-	json_int_t packets = 0, octets = 0;
+	json_int_t packets = 0, octets = 0, dropped_packets = 0, dropped_octets = 0;
 	char text[KEY_MAX];
 	struct key k = { .from = from, .text = text };
 	json_error_t why;
 	json_t *what;
 	bool stored;
 
-	if (json_unpack_ex(rule, &why, 0, "{s:s, s:s, s:s, s?s, s?I, s?I}", "family", &family,
-			   "nlri", &nlri, "state", &state, "reason", &reason, "packets", &packets,
-			   "octets", &octets) != 0)
+	if (json_unpack_ex(rule, &why, 0, "{s:s, s:s, s:s, s?s, s?I, s?I, s?I, s?I}", "family",
+			   &family, "nlri", &nlri, "state", &state, "reason", &reason, "packets",
+			   &packets, "octets", &octets, "dropped-packets", &dropped_packets,
+			   "dropped-octets", &dropped_octets) != 0)
 		return err_at(e, 0, 0, "report: %s", why.text);
 	k.len = (size_t)snprintf(text, sizeof(text), "%s %s", family, nlri);
 	if (k.len >= sizeof(text))
 		return err_at(e, 0, 0, "report: an NLRI of %zu digits", strlen(nlri));
-	what = json_pack("{s:s, s:s, s:s, s:I, s:I}", "enforcer", enforcer, "state", state,
-			 "reason", reason, "packets", packets, "octets", octets);
+	what = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "enforcer", enforcer, "state",
+			 state, "reason", reason, "packets", packets, "octets", octets,
+			 "dropped-packets", dropped_packets, "dropped-octets", dropped_octets);
 	stored = what != NULL && store(all, &k, what);
 	json_decref(what);
 	return stored ? true : err_at(e, 0, 0, "report: more than %d rules", REPORTS_MAX);

@@ -219,6 +219,25 @@ def _():
         assert a.changes() == [] and b.changes() == [] and c.changes() == []
 
 
+@tap.case("show rules has what enforcers reported: matched and dropped; it goes with their connection")
+def _():
+    with Hub(neighbor("127.0.0.2")) as hub:
+        assert hub.run("announce", "flow", "route", f"{{ {rule()} }}").returncode == 0
+        report = {"enforcer": "r2", "rules": [{
+            "family": "ipv4-flow", "nlri": hub.rules()[0]["nlri"], "state": "enforced", "packets": 12, "octets": 720,
+            "dropped-packets": 11, "dropped-octets": 660}]}
+        with socket.socket(socket.AF_UNIX) as enforcer:
+            enforcer.connect(hub.socket)
+            enforcer.sendall(f"report {json.dumps(report)}\n".encode())
+            assert until(lambda: hub.rules()[0]["enforced"])
+            assert hub.rules()[0]["enforced"] == [{
+                "enforcer": "r2", "state": "enforced", "reason": "", "packets": 12, "octets": 720,
+                "dropped-packets": 11, "dropped-octets": 660}]
+            text = hub.run("show", "rules").stdout
+            assert "r2: enforced, 12 packets matched, 11 dropped\n" in text, text
+        assert until(lambda: hub.rules()[0]["enforced"] == [])
+
+
 @tap.case("reflection: originator, cluster list, next hops of 0, 4 and 16 octets unchanged, not back to the sender")
 def _():
     with Hub("cluster-id 10.9.9.9;\n" + neighbor("127.0.0.2", "route-reflector-client;")
