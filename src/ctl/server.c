@@ -243,6 +243,8 @@ static void run_lines(struct ctl_conn *c)
 	size_t done = 0;
 	char *end;
 
+	if (c->in_len == 0)
+		return; /* there may be no buffer yet */
 	while (!c->closing && c->on_its_way < OUT_HIGH &&
 	       (end = memchr(c->in + done, '\n', c->in_len - done)) != NULL) {
 		size_t len = (size_t)(end - (c->in + done));
