@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -31,8 +32,19 @@ class Hub:
             [f"{BUILD}/headgated", "-c", self.file, "-s", self.socket, *options],
             stdin=subprocess.DEVNULL, stdout=self.log_file, stderr=self.log_file,
             env={**os.environ, **(environment or {})})
-        if wait and not until(lambda: os.path.exists(self.socket) or self.process.poll() is not None):
+        if wait and not until(lambda: self.answers() or self.process.poll() is not None, 20):
             raise AssertionError("headgated does not start")
+
+    def answers(self):
+        """Its socket is there before its neighbors are; it answers when all is set up."""
+        with socket.socket(socket.AF_UNIX) as s:
+            s.settimeout(10)
+            try:
+                s.connect(self.socket)
+                s.sendall(b"show neighbors\n")
+                return bool(s.recv(1))
+            except OSError:
+                return False
 
     def write(self, text):
         with open(self.file, "w") as f:
