@@ -4,7 +4,7 @@
 #   make          packages for build and demo, then the programs in build/
 #   make demo     the lab, from nothing to a blocked telnet
 #   make check    every test: units and fuzz seeds under sanitizers, networks and peers in release
-#                 (SUITES="unit replay": only these of style unit replay net interop guest)
+#                 (SUITES="unit replay": only these of style unit replay oracle net interop guest)
 #   make lint     clang-tidy          make fuzz     each target FUZZ_SECONDS (TARGET=name: only one)
 #   make bench    measurements        make soak     the tests that take long
 #   make install  DESTDIR=, PREFIX=   make clean    take the build directories away

@@ -622,12 +622,12 @@ static bool search_sides(struct search *s, unsigned asks, struct flow_point *ret
 	struct state was = s->now;
 	unsigned with_port = 0;
 
-	for (size_t i = 0; i < s->q->all_count; i++)
+	for (size_t i = 0; i < s->q->all_count && i < FLOW_ALL_OF_MAX; i++)
 		with_port |= (s->q->all_of[i]->asks >> FLOW_PORT & 1U) << i;
 #if FLOW_FAULT == 4
 	with_port = 0;
 #endif
-	for (unsigned sides = 0; sides < 1U << s->q->all_count && !s->overrun; sides++) {
+	for (unsigned sides = 0; sides <= with_port && !s->overrun; sides++) {
 		if ((sides & ~with_port) != 0)
 			continue;
 		s->now = was;

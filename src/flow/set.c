@@ -383,21 +383,16 @@ struct meeting {
 
 static bool hulls_meet(const struct hull *a, const struct hull *b)
 {
-	unsigned apart = 0;
-
 	for (unsigned i = 0; i < HULLS; i++)
-		apart |= (unsigned)(a->lo[i] > b->hi[i]) | (unsigned)(b->lo[i] > a->hi[i]);
-	return apart == 0;
+		if (a->lo[i] > b->hi[i] || b->lo[i] > a->hi[i])
+			return false;
+	return true;
 }
 
 static bool class_ask(const struct meeting *m, uint32_t class)
 {
-	const struct hull *h = &m->set->hulls[class];
-	struct flow_view v;
+	struct flow_view v = m->set->entries[m->set->hulls[class].entry].view;
 
-	if (!hulls_meet(h, &m->hull))
-		return false;
-	v = m->set->entries[h->entry].view;
 	v.asks &= (uint16_t)~ADDRESSES;
 	return flow_views_overlap(&v, &m->want, NULL);
 }
@@ -406,6 +401,8 @@ static bool class_meets(struct meeting *m, uint32_t class)
 {
 	uint8_t *verdict = class < VERDICTS_MAX ? &m->verdicts[class] : NULL;
 
+	if (!hulls_meet(&m->set->hulls[class], &m->hull))
+		return false;
 	if (verdict == NULL)
 		return class_ask(m, class);
 	if (*verdict == UNKNOWN)
