@@ -74,7 +74,9 @@ static unsigned see(struct seen seen[KINDS], bool rates[2], const uint8_t *octet
 		}
 		if (s->len == 0)
 			*s = now;
-		return memcmp(s, &now, sizeof(now)) != 0 ? differ[rows[i].kind] : 0;
+		return s->len != now.len || memcmp(s->octets, now.octets, sizeof(now.octets)) != 0
+			       ? differ[rows[i].kind]
+			       : 0;
 	}
 	return 0;
 }
