@@ -123,7 +123,10 @@ static bool reuse_map(const struct pins *pins, struct bpf_map *map, struct err *
 	bool ok;
 
 	if (fd < 0)
-		return err_at(e, 0, 0, "%s: %s", path, strerror(errno));
+		return err_at(e, 0, 0,
+			      "%s: %s; headgate-enforce --flush takes away what is left there, "
+			      "with the rules in it",
+			      path, strerror(errno));
 	ok = bpf_obj_get_info_by_fd(fd, &info, &len) == 0 && info.type == bpf_map__type(map) &&
 	     info.key_size == bpf_map__key_size(map) &&
 	     info.value_size == bpf_map__value_size(map) &&

@@ -378,6 +378,17 @@ other_layout() {
 	[ $? -eq 1 ] && grep -q 'layout 99' "$work/said" && blocked 192.0.2.2 23 && once --flush
 }
 
+missing_map() {
+	start && within 5 blocked 192.0.2.2 23 || return 1
+	stop KILL
+	rm "$work/bpf/pins/hg_rules"
+	once -c "$work/conf" -s "$socket" >"$work/said" 2>&1
+	rc=$?
+	cat "$work/said"
+	[ "$rc" -eq 1 ] && grep -q 'hg_rules.*--flush' "$work/said" && blocked 192.0.2.2 23 &&
+		once --flush && connects 192.0.2.2 23 && no_pins
+}
+
 monitors() {
 	conf 'interface in1;' 'mode monitor;'
 	start || return 1
@@ -553,7 +564,7 @@ if [ "$(id -u)" -ne 0 ]; then
 	exit 0
 fi
 
-plan 44
+plan 45
 stage
 check 'without rules everything passes' within 5 passes_without_rules
 conf 'interface in1;'
@@ -583,6 +594,7 @@ check 'SIGINT does too' int_takes_all
 check '--flush does after kill -9' flush_takes_all
 check '--flush where nothing is, is no error' flush_of_nothing
 check 'pins of another layout are told, and stay' other_layout
+check 'a pinned map that is missing is told, and stays' missing_map
 check 'mode monitor counts and drops nothing' monitors
 check 'from monitor to enforce over kill -9' monitor_to_enforce
 check 'a pattern attaches to what fits it, loopback apart' pattern
