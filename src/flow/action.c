@@ -100,18 +100,17 @@ static void read_interface_set(struct rd *body, struct flow_actions *to)
 /* The fewest decimals that read back to this rate; false when no few do. */
 static bool print_decimal(float rate, struct str *out)
 {
-	double scale = 1;
+	uint64_t scale = 1;
 
 	for (unsigned n = 0; n <= FLOW_RATE_DECIMALS; n++, scale *= 10) {
-		double scaled = (double)rate * scale + (n > 0 ? 0.5 : 0);
+		double scaled = (double)rate * (double)scale + (n > 0 ? 0.5 : 0);
 		uint64_t number = scaled < (double)FLOW_RATE_NUMBER ? (uint64_t)scaled : 0;
 
 		if (scaled >= (double)FLOW_RATE_NUMBER || flow_rate_value(number, n) != rate)
 			continue;
-		str_addf(out, "%llu", (unsigned long long)(number / (uint64_t)scale));
+		str_addf(out, "%llu", (unsigned long long)(number / scale));
 		if (n > 0)
-			str_addf(out, ".%0*llu", (int)n,
-				 (unsigned long long)(number % (uint64_t)scale));
+			str_addf(out, ".%0*llu", (int)n, (unsigned long long)(number % scale));
 		return true;
 	}
 	return false;

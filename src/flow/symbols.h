@@ -8,6 +8,7 @@
 #ifndef FLOWSPEC_SYMBOLS_H
 #define FLOWSPEC_SYMBOLS_H
 
+/* NOLINTBEGIN(readability-identifier-naming): the names of functions */
 #define addr_bits    flowspec_addr_bits
 #define addr_compare flowspec_addr_compare
 #define addr_equal   flowspec_addr_equal
@@ -33,5 +34,6 @@
 #define word_copy    flowspec_word_copy
 #define word_is      flowspec_word_is
 #define word_number  flowspec_word_number
+/* NOLINTEND(readability-identifier-naming) */
 
 #endif
