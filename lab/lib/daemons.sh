@@ -104,7 +104,7 @@ bpffs_up() { mkdir "$STATE/r2/bpf"; mount -t bpf bpf "$STATE/r2/bpf"; }
 bpffs_down() {
 	mountpoint -q "$STATE/r2/bpf" || return 0
 	rm -rf "$STATE/r2/bpf/headgate"
-	umount "$STATE/r2/bpf"
+	umount "$STATE/r2/bpf" 2>/dev/null || umount -l "$STATE/r2/bpf"
 }
 
 daemons_down() {

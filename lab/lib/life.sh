@@ -16,15 +16,18 @@ check_machine() {
 
 # The state directory is also the lock: who made it owns the name.
 claim_name() {
+	take_away_on_exit
 	mkdir -p "${STATE%/*}"
 	mkdir "$STATE" 2>/dev/null || die "lab $LAB_NAME is there already (lab -n $LAB_NAME down takes it away)"
-	take_away_on_exit
+	echo "$BASHPID" >"$STATE/owner"
 	local node
 	for node in $NODES visitors; do mkdir "$STATE/$node"; done
 }
 
+# Goes on whatever fails, so that one step that cannot be done leaves no others undone.
 take_away() {
 	trap '' INT TERM HUP
+	set +e
 	visitors_down
 	daemons_down
 	bpffs_down
@@ -37,7 +40,12 @@ take_away() {
 take_away_on_exit() {
 	trap 'exit 130' INT
 	trap 'exit 143' TERM HUP
-	trap take_away EXIT
+	trap take_away_ours EXIT
+}
+
+# Not what another lab of this name has made since somebody took ours away.
+take_away_ours() {
+	[[ $(cat "$STATE/owner" 2>/dev/null) != "$BASHPID" ]] || take_away
 }
 
 make_lab() {
