@@ -141,7 +141,9 @@ void lex_init(struct lex *l, const char *text, size_t len)
 
 static char lower(char c)
 {
-	return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
+	if (c >= 'A' && c <= 'Z')
+		c = (char)(c | 0x20);
+	return c;
 }
 
 bool word_is(const struct word *w, const char *text)
@@ -178,8 +180,10 @@ static void show_word(const struct word *w, char buf[48])
 	};
 	size_t n = w->len < SHOWN ? w->len : SHOWN;
 
+	memcpy(buf, w->text, n);
 	for (size_t i = 0; i < n; i++)
-		buf[i] = (unsigned char)w->text[i] < 0x20 || w->text[i] == 0x7f ? '?' : w->text[i];
+		if ((unsigned char)buf[i] < 0x20 || buf[i] == 0x7f)
+			buf[i] = '?';
 	memcpy(buf + n, w->len > SHOWN ? "..." : "", w->len > SHOWN ? 4 : 1);
 }
 

@@ -15,9 +15,8 @@
 #include "flow/names.h"
 #include "flow/parse.h"
 
-enum {
-	RATE_WORDS_MAX = 1000000000 /* times 1000: ExaBGP's words go no further */
-};
+/* ExaBGP's words go no further. */
+static const float rate_words_max = 1e12F;
 
 /* ---- read ---------------------------------------------------------------------------- */
 
@@ -125,7 +124,7 @@ static bool print_rate(struct rd *body, const char *unit, struct str *out)
 	float rate;
 
 	memcpy(&rate, &bits, sizeof(rate));
-	if (bits >> 31 != 0 || !(rate <= RATE_WORDS_MAX * 1000.0F) || !print_decimal(rate, &words))
+	if (bits >> 31 != 0 || !(rate <= rate_words_max) || !print_decimal(rate, &words))
 		return false;
 	if (bits == 0 && as == 0 && *unit == '\0') {
 		str_add(out, "discard");
@@ -377,7 +376,7 @@ void flow_actions_read(const uint8_t *ext, size_t n, const uint8_t *ext6, size_t
 		read_one(&r, ext6 + 20 * i, 20);
 	read_chosen(&r.mark, &a);
 	read_chosen(&r.redirect, &a);
-	if (r.redirect.octets != NULL && r.redirect.type->read == read_next_hop)
+	if (next_hop != NULL && r.redirect.octets != NULL && r.redirect.type->read == read_next_hop)
 		a.redirect_to = *next_hop;
 	*ret = a;
 }

@@ -302,7 +302,9 @@ static bool take_constant(struct term *t, const char *word, unsigned op)
 
 	if (left < n || !flow_word_equal(t->pos, n, word, n))
 		return false;
-	next = left > n ? t->pos[n] : '&';
+	next = '&';
+	if (left > n)
+		next = t->pos[n];
 	if (next != '&' && next != ':' && (next < '0' || next > '9'))
 		return false;
 	t->op = op;
@@ -393,6 +395,11 @@ static bool any_value(struct rule_parse *r, const struct term *t, bool bits, con
 	return bits ? bits_value(r, t, text, len, ret) : plain_value(r, t, text, len, ret);
 }
 
+static bool is_width(char c)
+{
+	return c == '1' || c == '2' || c == '4' || c == '8';
+}
+
 /* A value, or VALUE/WIDTH; some port's names have a slash of their own. */
 static bool take_value(struct rule_parse *r, struct term *t, bool bits)
 {
@@ -405,7 +412,7 @@ static bool take_value(struct rule_parse *r, struct term *t, bool bits)
 		t->pos += len;
 		return true;
 	}
-	if (len > 2 && t->pos[len - 2] == '/' && memchr("1248", t->pos[len - 1], 4) != NULL &&
+	if (len > 2 && t->pos[len - 2] == '/' && is_width(t->pos[len - 1]) &&
 	    any_value(r, t, bits, t->pos, len - 2, &t->value)) {
 		t->width = (unsigned)(t->pos[len - 1] - '0');
 		t->pos += len;
@@ -795,7 +802,7 @@ static void assemble(const struct rule_parse *r, struct flow_rule *ret)
 		seen |= 1U << r->piece[i].type;
 	if (r->has_rd)
 		wr_bytes(&w, r->rd, sizeof(r->rd));
-	for (uint8_t type = 1; type <= FLOW_COMPONENTS; type++)
+	for (unsigned type = 1; type <= FLOW_COMPONENTS; type++)
 		if ((seen >> type & 1) != 0)
 			assemble_type(r, type, &w);
 	ret->nlri_len = (uint16_t)wr_len(&w);
