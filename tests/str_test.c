@@ -84,6 +84,28 @@ static void wrong_hex_is_refused(void **state)
 	assert_int_equal(len, 99);
 }
 
+static void printable_is_utf8_without_control_characters(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t bad;
+	} wrong[] = {
+		{ "a\x1b[31m", 1 },        { "ab\x7f", 2 },    { "\xff", 0 },
+		{ "caf\xc3", 3 },          { "\xc0\xaf", 0 },  { "\xed\xa0\x80", 0 },
+		{ "\xf4\x90\x80\x80", 0 }, { "x\xc2\x85", 1 }, { "a\tb", 1 },
+	};
+	size_t bad = 99;
+
+	(void)state;
+	assert_true(str_is_text("caf\xc3\xa9 \xf0\x9f\x8c\x8a", 10, false, &bad));
+	assert_true(str_is_text("", 0, false, &bad));
+	assert_true(str_is_text("a\tb\r\n", 5, true, &bad));
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		assert_false(str_is_text(wrong[i].text, strlen(wrong[i].text), false, &bad));
+		assert_int_equal(bad, wrong[i].bad);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -92,6 +114,7 @@ int main(void)
 		cmocka_unit_test(one_octet_holds_the_empty_text),
 		cmocka_unit_test(hex_goes_both_ways),
 		cmocka_unit_test(wrong_hex_is_refused),
+		cmocka_unit_test(printable_is_utf8_without_control_characters),
 	};
 
 	return cmocka_run_group_tests_name("str", tests, NULL, NULL);

@@ -4,6 +4,18 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
+
+#include "base/str.h"
+
+/* It quotes what a stranger wrote, and goes to terminals and into JSON. */
+static void make_printable(char *text)
+{
+	size_t bad;
+
+	for (; !str_is_text(text, strlen(text), false, &bad); text += bad + 1)
+		text[bad] = '?';
+}
 
 bool err_at(struct err *e, unsigned line, size_t col, const char *fmt, ...)
 {
@@ -16,6 +28,7 @@ bool err_at(struct err *e, unsigned line, size_t col, const char *fmt, ...)
 	va_start(ap, fmt);
 	(void)vsnprintf(e->text, sizeof(e->text), fmt, ap);
 	va_end(ap);
+	make_printable(e->text);
 	return false;
 }
 

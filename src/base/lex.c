@@ -255,6 +255,8 @@ static bool put_utf8(struct copy *c, unsigned code)
 {
 	if (code < 0x80)
 		return put(c, code);
+	if (code >> 11 == 0x1b)
+		return false; /* half a surrogate pair is no character */
 	if (code < 0x800)
 		return put(c, 0xc0 | code >> 6) && put(c, 0x80 | (code & 0x3f));
 	return put(c, 0xe0 | code >> 12) && put(c, 0x80 | (code >> 6 & 0x3f)) &&

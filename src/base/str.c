@@ -92,3 +92,38 @@ bool hex_parse(const char *text, size_t len, uint8_t *out, size_t size, size_t *
 	*ret_len = len / 2;
 	return true;
 }
+
+/* The octets of the printable UTF-8 character at p (RFC 3629); 0 when there is none.  What is not
+ * in its shortest form is none; U+0080 to U+009F are control characters. */
+static size_t utf8(const unsigned char *p, size_t left)
+{
+	static const uint32_t least[5] = { 0, 0, 0xa0, 0x800, 0x10000 };
+	static const uint8_t octets[16] = { 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 2, 2, 3, 4 };
+	size_t n = octets[p[0] >> 4];
+	uint32_t code = p[0] & (0x7fU >> n);
+
+	if (n < 2 || n > left)
+		return n == 1 && p[0] >= 0x20 && p[0] != 0x7f;
+	for (size_t i = 1; i < n; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		code = code << 6 | (p[i] & 0x3f);
+	}
+	return code < least[n] || code > 0x10ffff || code >> 11 == 0x1b ? 0 : n;
+}
+
+bool str_is_text(const char *text, size_t len, bool blanks, size_t *ret_bad)
+{
+	const unsigned char *p = (const unsigned char *)text;
+
+	for (size_t i = 0, n; i < len; i += n) {
+		n = blanks && p[i] != '\0' && strchr("\t\n\r\f", p[i]) != NULL
+			    ? 1
+			    : utf8(p + i, len - i);
+		if (n == 0) {
+			*ret_bad = i;
+			return false;
+		}
+	}
+	return true;
+}

@@ -27,6 +27,10 @@ void str_addf(struct str *s, const char *fmt, ...) __attribute__((format(printf,
 /* Lower-case hex, two digits an octet. */
 void str_add_hex(struct str *s, const void *octets, size_t len);
 
+/* Printable UTF-8 only (RFC 3629), with blanks also tab and the ends of line and page; *ret_bad:
+ * where it ends to be that. */
+bool str_is_text(const char *text, size_t len, bool blanks, size_t *ret_bad);
+
 /* Reads hex of either case into out; false on an odd digit, a strange character or
  * more than size octets.  *ret_len is written on success. */
 bool hex_parse(const char *text, size_t len, uint8_t *out, size_t size, size_t *ret_len);

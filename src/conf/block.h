@@ -85,7 +85,4 @@ bool only_on_warn(struct reader *r, const struct statement *s, void *into);
 bool only_off_warn(struct reader *r, const struct statement *s, void *into);
 bool only_off(struct reader *r, const struct statement *s, void *into);
 
-/* Printable UTF-8 only; *ret_bad: where it ends to be that. */
-bool text_printable(const char *text, size_t len, bool blanks, size_t *ret_bad);
-
 #endif

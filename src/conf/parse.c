@@ -285,7 +285,7 @@ static bool check_characters(struct reader *r, const char *text, size_t len)
 	unsigned line = 1;
 	size_t bad, start = 0;
 
-	if (text_printable(text, len, true, &bad))
+	if (str_is_text(text, len, true, &bad))
 		return true;
 	for (size_t i = 0; i < bad; i++) {
 		if (text[i] != '\n')

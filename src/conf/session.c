@@ -275,7 +275,7 @@ static bool rule_of(struct reader *r, struct flow_rule *f, const struct word *at
 {
 	size_t bad;
 
-	if (!text_printable(f->name, strlen(f->name), false, &bad))
+	if (!str_is_text(f->name, strlen(f->name), false, &bad))
 		return fail_at(r, at, "route: its name is not printable text");
 	if (!f->has_then)
 		warn_at(r, at, "route: no then block: what matches is accepted");

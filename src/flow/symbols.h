@@ -29,6 +29,7 @@
 #define str_add_hex  flowspec_str_add_hex
 #define str_addf     flowspec_str_addf
 #define str_addn     flowspec_str_addn
+#define str_is_text  flowspec_str_is_text
 #define str_ok       flowspec_str_ok
 #define str_over     flowspec_str_over
 #define word_copy    flowspec_word_copy
