@@ -226,6 +226,10 @@ static int answer_lines(const struct job *j, answer *fn)
 		(void)fflush(stdout); /* so that a program may ask and wait */
 	}
 	free(line);
+	if (ferror(stdin)) {
+		(void)fprintf(stderr, "error: standard input: %s\n", strerror(errno));
+		return 1;
+	}
 	return all ? 0 : 1;
 }
 
@@ -474,6 +478,8 @@ static bool entries_read(const struct job *j, FILE *in, struct entries *s, struc
 		ok = entries_add(s, line, number, &n) || err_at(e, number, 1, "too many rules");
 	}
 	free(line);
+	if (ok && ferror(in))
+		return err_at(e, 0, 0, "%s", strerror(errno));
 	return ok;
 }
 

@@ -142,6 +142,8 @@ printf 'match { protocol tcp; }\nmatch { protocol 256; }\n' >"$tmp/rules"
 check 'order says where a file is wrong and prints nothing' prints '' 1 order "$tmp/rules"
 check 'order names file, line and column' grep -q "^error: $tmp/rules:2:[0-9]*: " "$tmp/err"
 
+check 'order says that a directory cannot be read' prints '' 1 order "$tmp"
+
 check 'match says match' prints match 0 match 'match { destination-port 80; }' "$syn"
 check 'match says no match and exits 1' prints 'no match' 1 match 'match { destination-port 81; }' "$syn"
 check 'match takes the family of the packet' prints match 0 match match '{' next-header '6;' '}' "$syn6"
