@@ -382,6 +382,19 @@ static bool is_answered(const struct sockaddr_un *where)
 	return answered;
 }
 
+/* Away with what a killed hub left; whatever else is there was meant to stay. */
+static bool clear_place(const char *path, struct err *e)
+{
+	struct stat st;
+
+	if (lstat(path, &st) != 0)
+		return true;
+	if (!S_ISSOCK(st.st_mode))
+		return err_at(e, 0, 0, "control: %s is there, and is no socket", path);
+	(void)unlink(path);
+	return true;
+}
+
 static bool give_to_group(const char *path, const char *group, struct err *e)
 {
 	struct group *g;
@@ -417,7 +430,8 @@ static int open_socket(const char *path, const char *group, struct err *e)
 		(void)err_at(e, 0, 0, "control: %s is in use: is another headgated running?", path);
 		return -1;
 	}
-	(void)unlink(path);
+	if (!clear_place(path, e))
+		return -1;
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	mask = umask(0177);
 	bound = fd >= 0 && bind(fd, (const struct sockaddr *)&where, sizeof(where)) == 0;

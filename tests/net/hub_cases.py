@@ -205,6 +205,31 @@ def _():
             assert [c[:2] for c in a.changes()] == [("-", family)]
 
 
+@tap.case("what is no text in a command is answered, and gets into no name")
+def _():
+    with Hub(neighbor("127.0.0.2")) as hub:
+        for line in (b"sh\xffow", b"show \xc3", b"announce flow route \xff { match { protocol tcp; } then { discard; } }",
+                     b"announce flow route a\x1b[31m { match { protocol tcp; } then { discard; } }",
+                     b'announce flow route "\\u0007" { match { protocol tcp; } then { discard; } }',
+                     b'announce flow route "\\ud800" { match { protocol tcp; } then { discard; } }'):
+            with socket.socket(socket.AF_UNIX) as s:
+                s.settimeout(5)
+                s.connect(hub.socket)
+                s.sendall(line + b"\n")
+                answer = json.loads(s.makefile().readline())
+                assert not answer["ok"] and answer["error"], (line, answer)
+        assert hub.rules() == []
+
+
+@tap.case("a file in the socket's place is not taken away")
+def _():
+    with Hub(neighbor("127.0.0.2")) as hub:
+        second = subprocess.run([f"{BUILD}/headgated", "-c", hub.file, "-s", hub.file], capture_output=True, text=True)
+        assert second.returncode == 1 and "no socket" in second.stderr, second.stderr
+        with open(hub.file) as f:
+            assert "neighbor" in f.read()
+
+
 @tap.case("nothing learnt is passed on without route-reflector-client")
 def _():
     with Hub(neighbor("127.0.0.2", "route-reflector-client;") + neighbor("127.0.0.3")
