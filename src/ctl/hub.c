@@ -67,7 +67,7 @@ static void settle(struct hub *h, const char *why)
 	feed_settled(h->feed);
 }
 
-static void settle_if_ready(struct hub *h)
+void hub_settle_if_ready(struct hub *h)
 {
 	for (const struct hub_neighbor *n = h->neighbors; n != NULL; n = n->next)
 		if (!neighbor_has_settled(n))
@@ -113,7 +113,7 @@ static void on_end_of_rib(void *ctx, struct bgp_peer *p, enum bgp_family f)
 	struct hub *h = ctx;
 
 	rib_bgp_handler.end_of_rib(h->rib, p, f);
-	settle_if_ready(h);
+	hub_settle_if_ready(h);
 }
 
 static void on_refresh(void *ctx, struct bgp_peer *p, enum bgp_family f)
@@ -312,6 +312,7 @@ static void apply(struct hub *h, struct conf *c)
 		h->file_withdrawn = false;
 		announce_all_of_the_file(h);
 	}
+	hub_settle_if_ready(h);
 }
 
 bool hub_reload(struct hub *h, struct err *e)
@@ -402,10 +403,9 @@ struct hub *hub_new(uv_loop_t *loop, const struct hub_options *o, struct err *e)
 	h->server = server_new(h, socket_path(h), c->group, e);
 	if (h->server == NULL)
 		goto failed;
+	(void)uv_timer_start(&h->deferral, deferral_ran_out, HUB_DEFERRAL * 1000ULL, 0);
 	h->conf = NULL;
 	apply(h, c);
-	(void)uv_timer_start(&h->deferral, deferral_ran_out, HUB_DEFERRAL * 1000ULL, 0);
-	settle_if_ready(h);
 	return h;
 failed:
 	hub_stop(h);

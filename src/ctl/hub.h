@@ -46,6 +46,8 @@ struct hub {
 /* ---- hub.c --------------------------------------------------------------------------------- */
 
 struct hub_neighbor *hub_neighbor_of(const struct hub *h, const struct bgp_peer *p);
+/* Nobody is waited for any more, perhaps: a neighbor was shut down, or is no more. */
+void hub_settle_if_ready(struct hub *h);
 
 /* ---- server.c ------------------------------------------------------------------------------ */
 

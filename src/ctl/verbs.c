@@ -185,6 +185,7 @@ static bool neighbor_shutdown(struct command *c, struct err *e)
 	if (!at_end(c, e))
 		return false;
 	bgp_speaker_shutdown(c->hub->speaker, c->only->bgp);
+	hub_settle_if_ready(c->hub);
 	return true;
 }
 
@@ -206,24 +207,56 @@ static const struct {
 	{ "withdraw", withdraw },
 };
 
-static struct hub_neighbor *find_neighbor(const struct hub *h, const struct word *w)
+/* The neighbor of that address; local ADDR_NONE: whatever its local address.  *ret_several: more
+ * than one has it. */
+static struct hub_neighbor *find_neighbor(const struct hub *h, const struct addr *remote,
+					  const struct addr *local, bool *ret_several)
 {
-	struct hub_neighbor *n = h->neighbors;
-	struct addr a;
+	struct hub_neighbor *found = NULL;
 
-	if (!addr_parse(w->text, w->len, &a))
-		return NULL;
-	while (n != NULL && !addr_equal(&n->remote, &a))
-		n = n->next;
-	return n;
+	*ret_several = false;
+	for (struct hub_neighbor *n = h->neighbors; n != NULL; n = n->next) {
+		if (!addr_equal(&n->remote, remote) ||
+		    (local->family != ADDR_NONE && !addr_equal(&n->local, local)))
+			continue;
+		*ret_several = found != NULL;
+		found = n;
+	}
+	return found;
+}
+
+static bool read_address(struct lex *l, struct addr *ret, struct err *e)
+{
+	if (!addr_parse(l->word.text, l->word.len, ret))
+		return lex_fail(l, e, "expected an address, found");
+	lex_next(l);
+	return true;
+}
+
+/* `A [local-ip B]`, ExaBGP's selector. */
+static bool read_neighbor(struct command *c, struct err *e)
+{
+	const struct lex at = c->lex;
+	struct addr remote, local = { 0 };
+	bool several;
+
+	if (!read_address(&c->lex, &remote, e))
+		return false;
+	if (lex_is(&c->lex, "local-ip")) {
+		lex_next(&c->lex);
+		if (!read_address(&c->lex, &local, e))
+			return false;
+	}
+	c->only = find_neighbor(c->hub, &remote, &local, &several);
+	if (several)
+		return lex_fail(&at, e, "more than one neighbor, say which by local-ip:");
+	return c->only != NULL || lex_fail(&at, e, "no such neighbor:");
 }
 
 static bool neighbor(struct command *c, struct err *e)
 {
-	c->only = find_neighbor(c->hub, &c->lex.word);
-	if (c->only == NULL)
-		return lex_fail(&c->lex, e, "no such neighbor:");
-	lex_next(&c->lex);
+	if (!read_neighbor(c, e))
+		return false;
 	for (size_t i = 0; i < sizeof(neighbor_verbs) / sizeof(neighbor_verbs[0]); i++) {
 		if (!lex_is(&c->lex, neighbor_verbs[i].word))
 			continue;

@@ -330,6 +330,18 @@ def _():
         assert hub.run("neighbor", "127.0.0.99", "enable").returncode == 1
 
 
+@tap.case("two neighbors of one address: local-ip says which; and nobody is waited for once it is shut down")
+def _():
+    with Hub(neighbor("127.0.0.2") + neighbor("127.0.0.2", local="127.0.0.3")) as hub:
+        several = hub.run("neighbor", "127.0.0.2", "shutdown")
+        assert several.returncode == 1 and "local-ip" in several.stderr, several.stderr
+        for local in ("127.0.0.1", "127.0.0.3"):
+            assert "settled" not in hub.log(), hub.log()
+            assert hub.run("neighbor", "127.0.0.2", "local-ip", local, "shutdown").returncode == 0
+        assert [n["state"] for n in hub.ask("show", "neighbors")] == ["shutdown"] * 2
+        assert until(lambda: "settled" in hub.log()), hub.log()
+
+
 @tap.case("counts, in JSON with -j at any place, and a table without")
 def _():
     with Hub(neighbor("127.0.0.2", rules=[rule()])) as hub:
