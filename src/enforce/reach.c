@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: ISC */
+/* reach.c - see reach.h.
+ *
+ * Each bit says "some destination of this length", and user space counts how many: a bit is set
+ * with the first and cleared with the last.  A bit too many costs a packet a probe, one too few
+ * would be wrong, so a bit is set when its node is there and cleared before it goes.
+ *
+ * When blocks run out, the bits of a /16 as a whole have to do.
+ */
+#include "enforce/reach.h"
+
+#include <stdlib.h>
+
+#include "enforce/box.h"
+
+bool reach_init(struct reach *r, struct xdp_tables *t)
+{
+	*r = (struct reach){ .t = t };
+	space_init(&r->blocks, XDP_DEEP_BLOCKS);
+	r->ipv4 = calloc(XDP_IPV4_CELLS, sizeof(*r->ipv4));
+	r->ipv4_deep = calloc(XDP_DEEP, sizeof(*r->ipv4_deep));
+	r->ipv6_32 = calloc(XDP_IPV6_CELLS, sizeof(*r->ipv6_32));
+	r->ipv6_48 = calloc(XDP_IPV6_CELLS, sizeof(*r->ipv6_48));
+	r->ipv6_64 = calloc(XDP_IPV6_CELLS, sizeof(*r->ipv6_64));
+	return r->ipv4 != NULL && r->ipv4_deep != NULL && r->ipv6_32 != NULL &&
+	       r->ipv6_48 != NULL && r->ipv6_64 != NULL;
+}
+
+void reach_done(struct reach *r)
+{
+	space_done(&r->blocks);
+	free(r->ipv4);
+	free(r->ipv4_deep);
+	free(r->ipv6_32);
+	free(r->ipv6_48);
+	free(r->ipv6_64);
+}
+
+void reach_grace(struct reach *r)
+{
+	space_grace(&r->blocks);
+}
+
+static void set_bit(__u64 *word, unsigned bit, bool on)
+{
+	uint64_t v = on ? *word | UINT64_C(1) << bit : *word & ~(UINT64_C(1) << bit);
+
+	__atomic_store_n(word, v, __ATOMIC_RELEASE);
+}
+
+static void set_deep(uint16_t *word, unsigned bit, bool on)
+{
+	unsigned v = on ? *word | 1U << bit : *word & ~(1U << bit);
+
+	__atomic_store_n(word, (uint16_t)v, __ATOMIC_RELEASE);
+}
+
+/* One more or one less: 1 when that was the first, -1 when it was the last, else 0. */
+static int count(uint32_t *counter, bool on)
+{
+	if (on)
+		return (*counter)++ == 0;
+	return --*counter == 0 ? -1 : 0;
+}
+
+/* ---- IPv4 ----------------------------------------------------------------------------- */
+
+/* The cells of one block that a prefix of 17 bits or more covers, or is in. */
+static void deep_change(struct reach *r, uint32_t block, uint32_t address, unsigned length, bool on)
+{
+	uint32_t first = block << 8 | (address >> 8 & 0xff);
+	uint32_t n = length < 24 ? UINT32_C(1) << (24 - length) : 1;
+
+	if (length > 24) {
+		uint16_t *uses = &r->ipv4_deep[first][32 - length];
+
+		*uses = (uint16_t)(on ? *uses + 1 : *uses - 1);
+		if (*uses == (on ? 1 : 0))
+			set_deep(&r->t->ipv4_deep[first], 32 - length, on);
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		set_deep(&r->t->ipv4_deep[first + i], 32 - length, on);
+}
+
+static uint32_t nodes_below(const struct reach *r, uint32_t cell)
+{
+	uint32_t n = 0;
+
+	for (int i = 0; i < 16; i++)
+		n += r->ipv4[cell][i];
+	return n;
+}
+
+static void ipv4_long(struct reach *r, uint32_t address, unsigned length, bool on)
+{
+	uint32_t number = address >> 16, block;
+	struct xdp_ipv4_cell *cell = &r->t->ipv4[number];
+	int change;
+
+	if (on && nodes_below(r, number) == 0) {
+		block = space_take(&r->blocks, 1); /* all zeros: so they are left */
+		if (block != 0)
+			deep_change(r, block, address, length, true);
+		__atomic_store_n(&cell->block, block, __ATOMIC_RELEASE);
+	} else if (cell->block != 0) {
+		deep_change(r, cell->block, address, length, on);
+	}
+	change = count(&r->ipv4[number][32 - length], on);
+	if (change != 0)
+		set_bit(&cell->lengths, 32 - length, change > 0);
+	if (!on && cell->block != 0 && nodes_below(r, number) == 0) {
+		block = cell->block;
+		__atomic_store_n(&cell->block, 0, __ATOMIC_RELEASE);
+		space_leave(&r->blocks, block, 1);
+	}
+}
+
+static void ipv4_change(struct reach *r, uint32_t address, unsigned length, bool on)
+{
+	uint32_t first = address >> 16, n = length < 16 ? UINT32_C(1) << (16 - length) : 1;
+
+	if (length > 16) {
+		ipv4_long(r, address, length, on);
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		set_bit(&r->t->ipv4[first + i].lengths, 32 - length, on);
+}
+
+/* ---- IPv6 ----------------------------------------------------------------------------- */
+
+static void counted_bit(__u64 *word, uint32_t *counter, unsigned bit, bool on)
+{
+	int change = count(counter, on);
+
+	if (change != 0)
+		set_bit(word, bit, change > 0);
+}
+
+static void ipv6_change(struct reach *r, uint64_t first, unsigned length, bool on)
+{
+	struct xdp_tables *t = r->t;
+	uint32_t cell;
+
+	if (length > 64) {
+		cell = xdp_cell(first, t->seed);
+		counted_bit(&t->ipv6_64[cell], &r->ipv6_64[cell][128 - length], 128 - length, on);
+	} else if (length >= 48) {
+		cell = xdp_cell(first >> 16, t->seed);
+		counted_bit(&t->ipv6_48[cell], &r->ipv6_48[cell][64 - length], 64 - length, on);
+	} else if (length >= 32) {
+		cell = xdp_cell(first >> 32, t->seed);
+		counted_bit(&t->ipv6_32[cell], &r->ipv6_32[cell][47 - length], 47 - length, on);
+	} else {
+		counted_bit(&t->ipv6_short, &r->ipv6_short[length], 47 - length, on);
+	}
+}
+
+static void reach_change(struct reach *r, uint16_t mask, const uint64_t address[2], bool on)
+{
+	if (mask < XDP_MASK_IPV6)
+		ipv4_change(r, (uint32_t)address[0], box_mask_length(mask), on);
+	else if (box_mask_offset(mask) == 0)
+		ipv6_change(r, address[0], box_mask_length(mask), on);
+}
+
+void reach_add(struct reach *r, uint16_t mask, const uint64_t address[2])
+{
+	reach_change(r, mask, address, true);
+}
+
+void reach_remove(struct reach *r, uint16_t mask, const uint64_t address[2])
+{
+	reach_change(r, mask, address, false);
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: ISC */
+/* reach.h - which destination lengths a packet has to try: the direct tables before the nodes. */
+#ifndef ENFORCE_REACH_H
+#define ENFORCE_REACH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "enforce/sets.h"
+#include "enforce/xdp_tables.h"
+
+struct reach {
+	struct xdp_tables *t;
+	struct space blocks;
+	uint32_t (*ipv4)[16];     /* nodes with lengths from 17 on, by cell and 32 - length */
+	uint16_t (*ipv4_deep)[8]; /* those from 25 on, by the cell's block's cell */
+	uint32_t (*ipv6_32)[16], (*ipv6_48)[17], (*ipv6_64)[64]; /* by cell and bit */
+	uint32_t ipv6_short[32];
+};
+
+/* False when memory is out. */
+bool reach_init(struct reach *r, struct xdp_tables *t);
+void reach_done(struct reach *r);
+/* Packets for this destination try its mask from now on; the node is there.  Masks with an offset
+ * are not this file's: they are a set. */
+void reach_add(struct reach *r, uint16_t mask, const uint64_t address[2]);
+/* No destination with this mask and address is left. */
+void reach_remove(struct reach *r, uint16_t mask, const uint64_t address[2]);
+void reach_grace(struct reach *r);
+
+#endif
