@@ -53,6 +53,7 @@ struct enforcer {
 	bool more;                 /* lines of the hub's have been read and not looked at */
 	uint64_t complaints;
 	char report_failed[160]; /* what was said last about reports */
+	bool refused;            /* the tables had no room for some rules */
 	int signal;              /* that ended the loop; 0: it runs */
 };
 
@@ -66,67 +67,77 @@ static int64_t now_ms(void)
 
 /* ---- Into the kernel -------------------------------------------------------------------- */
 
-static void set_unlisted(struct rule *r, void *ctx)
+/* After a change: a rule that is no longer wanted is forgotten. */
+static void settle_rule(struct enforcer *f, struct rule *r)
 {
-	(void)ctx;
-	r->listed = false;
-}
-
-static void add_counters(struct xdp_counters *to, const struct xdp_counters *c)
-{
-	to->packets += c->packets;
-	to->octets += c->octets;
-	to->dropped_packets += c->dropped_packets;
-	to->dropped_octets += c->dropped_octets;
-}
-
-/* After a change: a rule that is no longer in force leaves its slot, and one that is no longer
- * wanted is forgotten. */
-static void settle_rule(struct rule *r, void *ctx)
-{
-	struct enforcer *f = ctx;
-
-	if (!r->listed && r->slot >= 0) {
-		(void)xdp_counters(f->xdp, r->slot, &r->now);
-		add_counters(&r->before, &r->now);
-		r->now = (struct xdp_counters){ 0 };
-		r->slot = r->action = -1;
-	}
-	if (!r->wanted) {
+	if (!r->wanted && r->slot < 0) {
 		ruleset_remove(&f->rules, r);
 		return;
 	}
-	r->state = !r->listed            ? RULE_NOT_ENFORCED
-		   : f->options->monitor ? RULE_MONITOR
-					 : RULE_ENFORCED;
+	r->state = r->slot < 0 || !rule_wanted(r) ? RULE_NOT_ENFORCED
+		   : f->options->monitor          ? RULE_MONITOR
+						  : RULE_ENFORCED;
+	if (r->state == RULE_NOT_ENFORCED)
+		r->reported = false;
+	f->refused |= r->why_table != NULL;
+}
+
+static void touch_refused(struct rule *r, void *ctx)
+{
+	struct enforcer *f = ctx;
+
+	if (r->why_table != NULL)
+		ruleset_touch(&f->rules, r);
+}
+
+static void touch(struct rule *r, void *ctx)
+{
+	struct enforcer *f = ctx;
+
+	ruleset_touch(&f->rules, r);
+}
+
+/* Does the change take something out? */
+static bool makes_room(struct enforcer *f)
+{
+	bool leaving = false;
+
+	if (f->rules.touched_lost)
+		ruleset_each(&f->rules, touch, f);
+	f->rules.touched_lost = false;
+	for (size_t i = 0; i < f->rules.touched_count && !leaving; i++)
+		leaving = f->rules.touched[i]->slot >= 0 && !rule_wanted(f->rules.touched[i]);
+	return leaving;
+}
+
+/* What the tables refused may have room now. */
+static void try_refused(struct enforcer *f)
+{
+	f->refused = false;
+	ruleset_each(&f->rules, touch_refused, f);
+	f->feed.dirty = true;
 }
 
 static void put_in_force(struct enforcer *f)
 {
+	bool room = makes_room(f);
+	size_t n = f->rules.touched_count;
 	struct err e = { 0 };
-	size_t count = 0;
-	struct rule **list = ruleset_in_order(&f->rules, &count);
 
-	if (list == NULL) {
-		log_error("out of memory: the rules in force stay as they were");
-		return;
-	}
-	if (count > XDP_RULES_MAX)
-		count = XDP_RULES_MAX;
-	ruleset_each(&f->rules, set_unlisted, NULL);
-	for (size_t i = 0; i < count; i++)
-		list[i]->listed = true;
-	if (xdp_apply(f->xdp, list, count, &e)) {
-		ruleset_each(&f->rules, settle_rule, f);
-		f->feed.dirty = false;
-		if (f->feed.settled)
-			xdp_epoch_set(f->xdp, f->feed.epoch);
-		log_debug("%zu rules in force", count);
-		f->report_at = 0;
-	} else {
-		log_error("the rules in force stay as they were: %s", e.text);
-	}
-	free(list);
+	if (!xdp_change(f->xdp, f->rules.touched, n, &e))
+		log_error("%s", e.text);
+	else if (f->feed.settled)
+		xdp_epoch_set(f->xdp, f->feed.epoch);
+	f->feed.dirty = f->rules.touched_lost;
+	f->report_at = 0;
+	for (size_t i = 0; i < n; i++)
+		f->rules.touched[i]->touched = false;
+	f->rules.touched_count = 0;
+	for (size_t i = 0; i < n; i++)
+		settle_rule(f, f->rules.touched[i]);
+	if (room && f->refused)
+		try_refused(f);
+	log_debug("%zu rules in force", xdp_in_force(f->xdp));
 }
 
 /* ---- The hub ------------------------------------------------------------------------------ */

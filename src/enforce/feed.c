@@ -147,6 +147,7 @@ static bool add_rule(struct feed *f, const json_t *o, const struct flow_nlri *n,
 		return err_at(e, 0, 0, "no room for a rule beyond %d", RULESET_KNOWN_MAX);
 	rule_set_then(r, &actions);
 	r->wanted = r->seen = r->confirmed = true;
+	ruleset_touch(f->rules, r);
 	return true;
 }
 
@@ -167,8 +168,10 @@ static bool on_rule(struct feed *f, const json_t *o, const char *kernel_epoch, s
 	if (strcmp(text_of(o, "op"), "remove") != 0)
 		return err_at(e, 0, 0, "a rule with unknown op \"%s\"", text_of(o, "op"));
 	r = ruleset_find(f->rules, &n);
-	if (r != NULL)
+	if (r != NULL) {
 		r->wanted = r->seen = false;
+		ruleset_touch(f->rules, r);
+	}
 	return true;
 }
 
@@ -179,6 +182,7 @@ static void judge_unseen(struct rule *r, void *ctx)
 
 	if (r->seen)
 		return;
+	ruleset_touch(f->rules, r);
 	r->wanted = r->slot >= 0 && !r->confirmed && !f->settled;
 	if (r->wanted) { /* a change that broke off may have touched it */
 		r->then = r->installed;
@@ -202,9 +206,12 @@ static bool on_commit(struct feed *f, const json_t *o, const char *kernel_epoch,
 
 static void drop_unconfirmed(struct rule *r, void *ctx)
 {
-	(void)ctx;
-	if (!r->confirmed)
-		r->wanted = false;
+	const struct feed *f = ctx;
+
+	if (r->confirmed)
+		return;
+	r->wanted = false;
+	ruleset_touch(f->rules, r);
 }
 
 static bool on_settled(struct feed *f, const json_t *o, const char *kernel_epoch, struct err *e)
@@ -215,7 +222,7 @@ static bool on_settled(struct feed *f, const json_t *o, const char *kernel_epoch
 	f->settled = f->dirty = true;
 	/* Before a whole snapshot nothing can be missing yet. */
 	if (f->complete)
-		ruleset_each(f->rules, drop_unconfirmed, NULL);
+		ruleset_each(f->rules, drop_unconfirmed, f);
 	return true;
 }
 

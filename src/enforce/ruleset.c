@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "enforce/box.h"
+
 static struct rule *rule_of(struct map_node *n)
 {
 	return (struct rule *)((char *)n - offsetof(struct rule, node));
@@ -39,7 +41,7 @@ struct rule *ruleset_find(const struct ruleset *rs, const struct flow_nlri *n)
 static struct rule *rule_new(const struct flow_nlri *n)
 {
 	struct rule *r = calloc(1, sizeof(*r) + n->len);
-	struct xdp_rule compiled;
+	struct box_rule compiled;
 	struct err e = { 0 };
 
 	if (r == NULL)
@@ -48,7 +50,7 @@ static struct rule *rule_new(const struct flow_nlri *n)
 	r->nlri = *n;
 	r->nlri.octets = r->octets;
 	r->slot = r->action = -1;
-	r->match_ok = plan_rule_make(&r->nlri, &compiled, &e);
+	r->match_ok = box_make(&r->nlri, &compiled, &e);
 	if (!r->match_ok)
 		r->why_match = strdup(e.text);
 	return r;
@@ -58,6 +60,7 @@ static void rule_free(struct rule *r)
 {
 	free(r->why_match);
 	free(r->why_then);
+	free(r->why_table);
 	free(r);
 }
 
@@ -79,8 +82,40 @@ struct rule *ruleset_need(struct ruleset *rs, const struct flow_nlri *n)
 	return r;
 }
 
+void ruleset_touch(struct ruleset *rs, struct rule *r)
+{
+	if (r->touched)
+		return;
+	if (rs->touched_count == rs->touched_room) {
+		size_t room = rs->touched_room > 0 ? 2 * rs->touched_room : 64;
+		struct rule **list = realloc(rs->touched, room * sizeof(struct rule *));
+
+		if (list == NULL) {
+			rs->touched_lost = true;
+			return;
+		}
+		rs->touched = list;
+		rs->touched_room = room;
+	}
+	rs->touched[rs->touched_count++] = r;
+	r->touched = true;
+}
+
+/* Only the one that was touched last is likely to be removed soon after. */
+static void untouch(struct ruleset *rs, struct rule *r)
+{
+	size_t i = rs->touched_count;
+
+	if (!r->touched)
+		return;
+	while (i > 0 && rs->touched[i - 1] != r)
+		i--;
+	rs->touched[i - 1] = rs->touched[--rs->touched_count];
+}
+
 void ruleset_remove(struct ruleset *rs, struct rule *r)
 {
+	untouch(rs, r);
 	map_remove(&rs->map, &r->node);
 	rule_free(r);
 }
@@ -109,7 +144,11 @@ static void free_rule(struct rule *r, void *ctx)
 
 void ruleset_done(struct ruleset *rs)
 {
+	for (size_t i = 0; i < rs->touched_count; i++)
+		rs->touched[i]->touched = false;
+	rs->touched_count = 0;
 	ruleset_each(rs, free_rule, rs);
+	free(rs->touched);
 	map_done(&rs->map);
 }
 
@@ -130,8 +169,13 @@ const char *rule_reason(const struct rule *r)
 	if (r->state != RULE_NOT_ENFORCED)
 		return "";
 	if (r->match_ok && r->then_ok)
-		return "table full";
+		return r->why_table != NULL ? r->why_table : "table full";
 	return why != NULL ? why : "out of memory";
+}
+
+bool rule_wanted(const struct rule *r)
+{
+	return r->wanted && r->match_ok && r->then_ok;
 }
 
 struct gather {
@@ -143,7 +187,7 @@ static void gather_rule(struct rule *r, void *ctx)
 {
 	struct gather *g = ctx;
 
-	if (r->wanted && r->match_ok && r->then_ok)
+	if (rule_wanted(r))
 		g->list[g->count++] = r;
 }
 

@@ -23,17 +23,21 @@ enum rule_state {
 	RULE_MONITOR
 };
 
+struct index_rule;
+
 struct rule {
 	struct map_node node;
 	bool wanted;    /* in force after the next change */
 	bool seen;      /* in the snapshot that is being read */
 	bool confirmed; /* named by the hub in its present epoch */
-	bool listed;    /* chosen by the change that is being made */
 	bool match_ok, then_ok;
 	int slot, action; /* in the kernel; -1: not there */
 	struct plan_then then, installed;
 	enum rule_state state;
 	char *why_match, *why_then; /* owned; NULL: no reason against it */
+	char *why_table;            /* the same: why the tables do not take it now */
+	struct index_rule *entry;   /* in the tables; NULL: not there */
+	bool touched;               /* in the list of what the next change has to look at */
 	struct xdp_counters before; /* of slots that the rule had and lost */
 	struct xdp_counters now;
 	bool reported;
@@ -46,6 +50,9 @@ struct rule {
 struct ruleset {
 	struct map map;
 	uint64_t seed, too_many;
+	struct rule **touched;
+	size_t touched_count, touched_room;
+	bool touched_lost; /* memory was out: the next change has to look at all */
 };
 
 void ruleset_init(struct ruleset *rs, uint64_t seed);
@@ -57,6 +64,10 @@ void ruleset_remove(struct ruleset *rs, struct rule *r);
 /* Every rule, in no order; the visitor may remove the one it is given. */
 void ruleset_each(struct ruleset *rs, void (*visit)(struct rule *r, void *ctx), void *ctx);
 
+/* The next change has to look at this rule. */
+void ruleset_touch(struct ruleset *rs, struct rule *r);
+/* Is it to be in force? */
+bool rule_wanted(const struct rule *r);
 /* What the rule asks for now; its communities as in the feed. */
 void rule_set_then(struct rule *r, const struct flow_actions *a);
 /* Why it is not enforced; "" when it is. */

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: ISC */
-/* xdp.c - loads the program, and keeps its maps by the invariants of xdp_maps.h.
+/* xdp.c - loads the program, makes its maps or finds them, and reads what they say.
  *
- * A slot or action is FREE, IN_USE (an order in force names it) or LEAVING: the last change took it
- * out, and packets that came before may still look at it.  A grace period makes LEAVING FREE.
- * There are twice as many slots as rules, so that a change finds enough of them after at most one.
- * Generations of the order work the same way: with XDP_GENERATIONS of them a grace period is due
- * once in as many changes.
+ * Changing them is force.c's work.  The large maps are made here and not by libbpf, which would
+ * write their zeros through a system call.
  *
  * The kernel has one wait that says what it waits for: an update of a map of maps returns when
  * all programs that might use the old map have ended.  One such map is kept for nothing else.
@@ -21,33 +18,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "enforce/xdp_inner.h"
 #include "xdp.skel.h"
 
 const char *const xdp_map_names[XDP_MAPS] = {
-	[XDP_MAP_CONTROL] = "hg_control",   [XDP_MAP_ORDER] = "hg_order",
-	[XDP_MAP_RULES] = "hg_rules",       [XDP_MAP_THENS] = "hg_actions",
-	[XDP_MAP_COUNTERS] = "hg_counters", [XDP_MAP_NLRI] = "hg_nlri",
-};
-
-enum entry_state {
-	ENTRY_FREE,
-	ENTRY_IN_USE,
-	ENTRY_LEAVING,
-	ENTRY_NEW /* taken by a change that is not yet in force */
-};
-
-struct xdp {
-	struct bpf_object *object;
-	int program;
-	int map[XDP_MAPS];
-	bool found;
-	struct xdp_control *control; /* the kernel's own, mapped */
-	int wait_outer, wait_inner;
-	int cpus;
-	unsigned changes;                           /* since the last grace period */
-	uint8_t slot[XDP_SLOTS], then[XDP_ACTIONS]; /* enum entry_state */
-	struct xdp_counters *per_cpu;
-	struct xdp_order order; /* room for the one being written */
+	[XDP_MAP_CONTROL] = "hg_control", [XDP_MAP_VERDICTS] = "hg_verdicts",
+	[XDP_MAP_THENS] = "hg_actions",   [XDP_MAP_COUNTERS] = "hg_counters",
+	[XDP_MAP_STORE] = "hg_store",     [XDP_MAP_TABLES] = "hg_tables",
+	[XDP_MAP_FULL] = "hg_full",
 };
 
 /* ---- Loading -------------------------------------------------------------------------- */
@@ -163,7 +141,6 @@ static bool pinned_layout(const char *path, uint32_t *ret)
 static bool find_pins(struct xdp *x, const struct pins *pins, struct err *e)
 {
 	char path[PINS_PATH_MAX];
-	struct bpf_map *map;
 	uint32_t layout = 0;
 
 	pins_path(pins, xdp_map_names[XDP_MAP_CONTROL], path);
@@ -177,24 +154,73 @@ static bool find_pins(struct xdp *x, const struct pins *pins, struct err *e)
 			      "headgate-enforce --flush takes it away, with the rules in it",
 			      pins->dir, layout, XDP_LAYOUT);
 	x->found = true;
-	bpf_object__for_each_map(map, x->object) if (!reuse_map(pins, map, e)) return false;
+	for (int m = 0; m < XDP_MAPS_KEPT; m++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(x->object, xdp_map_names[m]);
+
+		if (map == NULL)
+			return err_at(e, 0, 0, "the XDP program has no map %s", xdp_map_names[m]);
+		if (!reuse_map(pins, map, e))
+			return false;
+	}
 	return true;
+}
+
+/* The program's global data: the tables, and nothing else. */
+static struct bpf_map *tables_map(const struct xdp *x)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, x->object)
+	{
+		if (bpf_map__is_internal(map) && strstr(bpf_map__name(map), ".bss") != NULL)
+			return map;
+	}
+	return NULL;
+}
+
+static bool make_tables(struct xdp *x, struct err *e)
+{
+	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
+	struct bpf_map *map = tables_map(x);
+	int fd;
+	bool ok;
+
+	if (map == NULL || bpf_map__value_size(map) != sizeof(struct xdp_tables))
+		return err_at(e, 0, 0, "the XDP program has no tables");
+	fd = bpf_map_create(BPF_MAP_TYPE_ARRAY, xdp_map_names[XDP_MAP_TABLES], sizeof(__u32),
+			    sizeof(struct xdp_tables), 1, &opts);
+	if (fd < 0)
+		return err_at(e, 0, 0, "cannot make %s: %s", xdp_map_names[XDP_MAP_TABLES],
+			      strerror(errno));
+	ok = bpf_map__reuse_fd(map, fd) == 0;
+	close(fd);
+	return ok || err_at(e, 0, 0, "cannot use %s", xdp_map_names[XDP_MAP_TABLES]);
+}
+
+static bool map_memory(struct xdp *x, enum xdp_map m, size_t size, void *ret, struct err *e)
+{
+	void **at = ret;
+
+	*at = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, x->map[m], 0);
+	if (*at != MAP_FAILED)
+		return true;
+	*at = NULL;
+	return err_at(e, 0, 0, "cannot map %s: %s", xdp_map_names[m], strerror(errno));
 }
 
 static bool find_maps(struct xdp *x, struct err *e)
 {
+	/* libbpf has renamed the tables' map to that which it was told to use. */
 	for (int m = 0; m < XDP_MAPS; m++) {
 		x->map[m] = bpf_object__find_map_fd_by_name(x->object, xdp_map_names[m]);
 		if (x->map[m] < 0)
 			return err_at(e, 0, 0, "the XDP program has no map %s", xdp_map_names[m]);
 	}
-	x->control = mmap(NULL, sizeof(*x->control), PROT_READ | PROT_WRITE, MAP_SHARED,
-			  x->map[XDP_MAP_CONTROL], 0);
-	if (x->control == MAP_FAILED) {
-		x->control = NULL;
-		return err_at(e, 0, 0, "cannot map %s: %s", xdp_map_names[XDP_MAP_CONTROL],
-			      strerror(errno));
-	}
+	if (!map_memory(x, XDP_MAP_CONTROL, sizeof(*x->control), &x->control, e) ||
+	    !map_memory(x, XDP_MAP_TABLES, sizeof(*x->tables), &x->tables, e) ||
+	    !map_memory(x, XDP_MAP_VERDICTS, XDP_VERDICTS_SIZE, &x->verdict, e) ||
+	    !map_memory(x, XDP_MAP_STORE, XDP_STORE_SIZE, &x->store, e))
+		return false;
 	if (!x->found)
 		x->control->layout = XDP_LAYOUT;
 	x->cpus = libbpf_num_possible_cpus();
@@ -202,11 +228,12 @@ static bool find_maps(struct xdp *x, struct err *e)
 	return x->cpus > 0 && x->per_cpu != NULL ? true : err_at(e, 0, 0, "cannot count the CPUs");
 }
 
+/* Those of an earlier program go, with it, when this one is attached in its place. */
 static bool pin_maps(struct xdp *x, const struct pins *pins, struct err *e)
 {
 	char path[PINS_PATH_MAX];
 
-	for (int m = XDP_MAPS - 1; m >= 0; m--) {
+	for (int m = XDP_MAPS - 1; m >= (x->found ? XDP_MAPS_KEPT : 0); m--) {
 		pins_path(pins, xdp_map_names[m], path);
 		/* Left by one that ended before it had pinned control; nobody uses it. */
 		(void)unlink(path);
@@ -234,9 +261,10 @@ static bool open_parts(struct xdp *x, const struct pins *pins, struct err *e)
 {
 	if (pins != NULL && !find_pins(x, pins, e))
 		return false;
-	if (!load_object(x, e) || !find_maps(x, e) || !wait_maps(x, e))
+	if (!make_tables(x, e) || !load_object(x, e) || !find_maps(x, e) || !wait_maps(x, e) ||
+	    !force_init(x, e))
 		return false;
-	return pins == NULL || x->found || pin_maps(x, pins, e);
+	return pins == NULL || pin_maps(x, pins, e);
 }
 
 struct xdp *xdp_open(const struct xdp_image *image, const struct pins *pins, struct err *e)
@@ -267,8 +295,15 @@ void xdp_free(struct xdp *x)
 {
 	if (x == NULL)
 		return;
+	force_done(x);
 	if (x->control != NULL)
 		munmap(x->control, sizeof(*x->control));
+	if (x->tables != NULL)
+		munmap(x->tables, sizeof(*x->tables));
+	if (x->verdict != NULL)
+		munmap(x->verdict, XDP_VERDICTS_SIZE);
+	if (x->store != NULL)
+		munmap(x->store, XDP_STORE_SIZE);
 	if (x->wait_outer >= 0)
 		close(x->wait_outer);
 	if (x->wait_inner >= 0)
@@ -289,68 +324,6 @@ bool xdp_found(const struct xdp *x)
 }
 
 /* ---- What is there -------------------------------------------------------------------- */
-
-static bool lookup(const struct xdp *x, enum xdp_map m, uint32_t key, void *value, struct err *e)
-{
-	if (bpf_map_lookup_elem(x->map[m], &key, value) == 0)
-		return true;
-	return err_at(e, 0, 0, "%s[%u]: %s", xdp_map_names[m], key, strerror(errno));
-}
-
-static bool update(const struct xdp *x, enum xdp_map m, uint32_t key, const void *value,
-		   struct err *e)
-{
-	if (bpf_map_update_elem(x->map[m], &key, value, BPF_ANY) == 0)
-		return true;
-	return err_at(e, 0, 0, "%s[%u]: %s", xdp_map_names[m], key, strerror(errno));
-}
-
-static bool restore_one(struct xdp *x, const struct xdp_order_entry *o, struct xdp_nlri *room,
-			struct ruleset *rs, struct err *e)
-{
-	struct xdp_then then;
-	struct flow_nlri n;
-	struct rule *r;
-
-	if (o->slot >= XDP_SLOTS || o->action >= XDP_ACTIONS || x->slot[o->slot] != ENTRY_FREE ||
-	    x->then[o->action] != ENTRY_FREE)
-		return err_at(e, 0, 0, "the pinned maps contradict each other");
-	if (!lookup(x, XDP_MAP_NLRI, o->slot, room, e) ||
-	    !lookup(x, XDP_MAP_THENS, o->action, &then, e))
-		return false;
-	n = (struct flow_nlri){ .family = room->family == XDP_IPV6 ? FLOW_IPV6 : FLOW_IPV4,
-				.octets = room->octets,
-				.len = room->len };
-	if (room->len > XDP_NLRI_MAX || !flow_nlri_check(&n, NULL))
-		return err_at(e, 0, 0, "the pinned rule in slot %u is damaged", o->slot);
-	r = ruleset_need(rs, &n);
-	if (r == NULL || r->slot >= 0)
-		return err_at(e, 0, 0, "the pinned rule in slot %u cannot be had", o->slot);
-	r->slot = o->slot;
-	r->action = o->action;
-	r->wanted = r->then_ok = true;
-	r->state = x->control->monitor ? RULE_MONITOR : RULE_ENFORCED;
-	plan_then_read(&then, &r->installed);
-	r->then = r->installed;
-	x->slot[o->slot] = x->then[o->action] = ENTRY_IN_USE;
-	return true;
-}
-
-bool xdp_restore(struct xdp *x, struct ruleset *rs, struct err *e)
-{
-	struct xdp_nlri *room = malloc(sizeof(*room));
-	bool ok;
-
-	if (room == NULL)
-		return err_at(e, 0, 0, "out of memory");
-	ok = lookup(x, XDP_MAP_ORDER, x->control->active % XDP_GENERATIONS, &x->order, e);
-	if (ok && x->order.count > XDP_RULES_MAX)
-		ok = err_at(e, 0, 0, "the pinned order is damaged");
-	for (uint32_t i = 0; ok && i < x->order.count; i++)
-		ok = restore_one(x, &x->order.entry[i], room, rs, e);
-	free(room);
-	return ok && xdp_grace(x, e);
-}
 
 bool xdp_counters(const struct xdp *x, int slot, struct xdp_counters *ret)
 {
@@ -383,144 +356,4 @@ const char *xdp_epoch(const struct xdp *x)
 void xdp_epoch_set(struct xdp *x, const char *epoch)
 {
 	(void)snprintf(x->control->epoch, XDP_EPOCH_MAX, "%s", epoch);
-}
-
-/* ---- Changing it ---------------------------------------------------------------------- */
-
-static void set_all(uint8_t *state, size_t n, enum entry_state from, enum entry_state to)
-{
-	for (size_t i = 0; i < n; i++)
-		if (state[i] == from)
-			state[i] = (uint8_t)to;
-}
-
-bool xdp_grace(struct xdp *x, struct err *e)
-{
-	uint32_t zero = 0;
-
-	if (bpf_map_update_elem(x->wait_outer, &zero, &x->wait_inner, BPF_ANY) < 0)
-		return err_at(e, 0, 0, "cannot wait for packets under way: %s", strerror(errno));
-	x->changes = 0;
-	set_all(x->slot, XDP_SLOTS, ENTRY_LEAVING, ENTRY_FREE);
-	set_all(x->then, XDP_ACTIONS, ENTRY_LEAVING, ENTRY_FREE);
-	return true;
-}
-
-/* The first free entry from *from on, now NEW; n when there is none. */
-static size_t take_entry(uint8_t *state, size_t n, size_t *from)
-{
-	size_t i = *from;
-
-	while (i < n && state[i] != ENTRY_FREE)
-		i++;
-	*from = i;
-	if (i < n)
-		state[i] = ENTRY_NEW;
-	return i;
-}
-
-static size_t count_free(const uint8_t *state, size_t n)
-{
-	size_t count = 0;
-
-	for (size_t i = 0; i < n; i++)
-		count += state[i] == ENTRY_FREE;
-	return count;
-}
-
-static bool write_slot(struct xdp *x, const struct rule *r, uint32_t slot, struct err *e)
-{
-	struct xdp_rule rule;
-	struct xdp_nlri nlri = {
-		.family = r->nlri.family == FLOW_IPV6 ? XDP_IPV6 : XDP_IPV4,
-		.len = (uint16_t)r->nlri.len,
-	};
-
-	if (r->nlri.len > XDP_NLRI_MAX || !plan_rule_make(&r->nlri, &rule, e))
-		return false;
-	memcpy(nlri.octets, r->nlri.octets, r->nlri.len);
-	memset(x->per_cpu, 0, (size_t)x->cpus * sizeof(*x->per_cpu));
-	return update(x, XDP_MAP_RULES, slot, &rule, e) &&
-	       update(x, XDP_MAP_NLRI, slot, &nlri, e) &&
-	       update(x, XDP_MAP_COUNTERS, slot, x->per_cpu, e);
-}
-
-static bool same_then(const struct rule *r)
-{
-	return r->action >= 0 && plan_then_equal(&r->then, &r->installed);
-}
-
-/* Writes what is new of the list into free entries, and the order into x->order. */
-static bool write_entries(struct xdp *x, struct rule *const *list, size_t n, struct err *e)
-{
-	size_t slot_from = 0, then_from = 0;
-
-	x->order.count = (uint32_t)n;
-	for (size_t i = 0; i < n; i++) {
-		struct xdp_order_entry *o = &x->order.entry[i];
-		struct xdp_then then;
-
-		o->slot = (uint16_t)list[i]->slot;
-		o->action = (uint16_t)list[i]->action;
-		if (list[i]->slot < 0) {
-			o->slot = (uint16_t)take_entry(x->slot, XDP_SLOTS, &slot_from);
-			if (!write_slot(x, list[i], o->slot, e))
-				return false;
-		}
-		if (!same_then(list[i])) {
-			o->action = (uint16_t)take_entry(x->then, XDP_ACTIONS, &then_from);
-			plan_then_write(&list[i]->then, &then);
-			if (!update(x, XDP_MAP_THENS, o->action, &then, e))
-				return false;
-		}
-	}
-	return true;
-}
-
-/* The new order is in force: what it does not name leaves. */
-static void settle_entries(struct xdp *x, struct rule *const *list, size_t n)
-{
-	set_all(x->slot, XDP_SLOTS, ENTRY_IN_USE, ENTRY_LEAVING);
-	set_all(x->then, XDP_ACTIONS, ENTRY_IN_USE, ENTRY_LEAVING);
-	for (size_t i = 0; i < n; i++) {
-		const struct xdp_order_entry *o = &x->order.entry[i];
-
-		x->slot[o->slot] = x->then[o->action] = ENTRY_IN_USE;
-		list[i]->slot = o->slot;
-		list[i]->action = o->action;
-		list[i]->installed = list[i]->then;
-	}
-}
-
-static bool make_room(struct xdp *x, struct rule *const *list, size_t n, struct err *e)
-{
-	size_t slots = 0, thens = 0;
-
-	for (size_t i = 0; i < n; i++) {
-		slots += list[i]->slot < 0;
-		thens += !same_then(list[i]);
-	}
-	if (x->changes < XDP_GENERATIONS - 1 && count_free(x->slot, XDP_SLOTS) >= slots &&
-	    count_free(x->then, XDP_ACTIONS) >= thens)
-		return true;
-	return xdp_grace(x, e);
-}
-
-bool xdp_apply(struct xdp *x, struct rule *const *list, size_t n, struct err *e)
-{
-	uint32_t next = (x->control->active + 1) % XDP_GENERATIONS;
-
-	if (n > XDP_RULES_MAX)
-		return err_at(e, 0, 0, "more than %d rules", XDP_RULES_MAX);
-	if (!make_room(x, list, n, e))
-		return false;
-	if (!write_entries(x, list, n, e) || !update(x, XDP_MAP_ORDER, next, &x->order, e)) {
-		set_all(x->slot, XDP_SLOTS, ENTRY_NEW, ENTRY_FREE);
-		set_all(x->then, XDP_ACTIONS, ENTRY_NEW, ENTRY_FREE);
-		return false;
-	}
-	__atomic_store_n(&x->control->active, next, __ATOMIC_RELEASE);
-	x->changes++;
-	settle_entries(x, list, n);
-	return true;
 }

@@ -14,11 +14,13 @@
 /* control is the first: see pins.c. */
 enum xdp_map {
 	XDP_MAP_CONTROL,
-	XDP_MAP_ORDER,
-	XDP_MAP_RULES,
+	XDP_MAP_VERDICTS,
 	XDP_MAP_THENS,
 	XDP_MAP_COUNTERS,
-	XDP_MAP_NLRI,
+	XDP_MAP_STORE,
+	XDP_MAPS_KEPT, /* those before outlive the program, those behind belong to it */
+	XDP_MAP_TABLES = XDP_MAPS_KEPT,
+	XDP_MAP_FULL,
 	XDP_MAPS
 };
 
@@ -40,13 +42,17 @@ int xdp_program(const struct xdp *x);
 /* The maps were there before xdp_open. */
 bool xdp_found(const struct xdp *x);
 
-/* Adds the rules that are in force to rs, each with its slot and action. */
+/* Adds the rules that are in force to rs, each with its slot and action, and fills the tables of
+ * this program with them.  What they were in goes on until the program is attached. */
 bool xdp_restore(struct xdp *x, struct ruleset *rs, struct err *e);
-/* Puts exactly these rules in force, in this order, at once; n is at most XDP_RULES_MAX.  A rule
- * with a slot keeps it.  On failure nothing has changed. */
-bool xdp_apply(struct xdp *x, struct rule *const *list, size_t n, struct err *e);
+/* Brings these rules, and no others, to what they ask for: in force or not, with their actions.
+ * One with a slot keeps it.  A rule that the tables do not take has its reason in why_table.  False
+ * when the kernel failed; what was done then is what each rule says. */
+bool xdp_change(struct xdp *x, struct rule *const *list, size_t n, struct err *e);
 /* Waits until no packet is under way that might see what is in force no more. */
 bool xdp_grace(struct xdp *x, struct err *e);
+/* How many of them are in force. */
+size_t xdp_in_force(const struct xdp *x);
 /* Summed over the CPUs. */
 bool xdp_counters(const struct xdp *x, int slot, struct xdp_counters *ret);
 void xdp_monitor_set(struct xdp *x, bool monitor);

@@ -31,10 +31,11 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, XDP_SLOTS);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, XDP_STORE);
 	__type(key, __u32);
-	__type(value, struct xdp_nlri);
-} hg_nlri SEC(".maps");
+	__type(value, struct xdp_store);
+} hg_store SEC(".maps");
 
 enum {
 	ACT_TRIES = 8 /* of the compare-and-swap; a packet that loses all of them is one too many */

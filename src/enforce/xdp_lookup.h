@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: (ISC OR GPL-2.0-only) */
 /* xdp_lookup.h - which rule is the first in order that matches?
  *
- * Rules are tried one after the other, in the order of RFC 8955 5.1 that user space has written
- * down.  All of a packet's work is with one generation of the order.
+ * The walk over the tables of xdp_tables.h.  The functions that are not static are verified by the
+ * kernel one by one, each for any argument.  Eight of them may stand on each other: the program,
+ * lengths, node, sources, list, run, extra, spans.  The way to a host's rules is kept in one
+ * piece: a return costs 10 ns where returns are made safe.
  */
 #ifndef ENFORCE_XDP_LOOKUP_H
 #define ENFORCE_XDP_LOOKUP_H
 
 #include <linux/bpf.h>
 
+#include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#include "enforce/xdp_packet.h"
+#include "enforce/xdp_match.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -23,102 +26,259 @@ struct {
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, XDP_GENERATIONS);
-	__type(key, __u32);
-	__type(value, struct xdp_order);
-} hg_order SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, XDP_SLOTS);
 	__type(key, __u32);
-	__type(value, struct xdp_rule);
-} hg_rules SEC(".maps");
+	__type(value, __u64);
+} hg_verdicts SEC(".maps");
 
-enum {
-	LOOKUP_STEPS = 8 /* halvings of XDP_SPANS_MAX until nothing is left */
-};
+#define LOOKUP_NONE 0xffffffffU
 
-/* Is value in one of the rule's spans [first, first + count)?  They are sorted. */
-__attribute__((noinline)) int lookup_spans(const struct xdp_rule *r, __u32 first, __u32 count,
-					   __u32 value)
+/* The number of the lowest bit; there is one.  BPF has no instruction for it. */
+static __always_inline __u32 lookup_lowest(__u64 x)
 {
-	__u32 lo = first, hi = first + count;
+	static const __u8 of_product[64] = { 0,  1,  48, 2,  57, 49, 28, 3,  61, 58, 50, 42, 38,
+					     29, 17, 4,  62, 55, 59, 36, 53, 51, 43, 22, 45, 39,
+					     33, 30, 24, 18, 12, 5,  63, 47, 56, 27, 60, 41, 37,
+					     16, 54, 35, 52, 21, 44, 32, 23, 11, 46, 26, 40, 15,
+					     34, 20, 31, 10, 25, 14, 19, 9,  13, 8,  7,  6 };
 
-	if (r == NULL)
-		return 0;
-	for (int i = 0; i < LOOKUP_STEPS; i++) {
-		__u32 middle = (lo + hi) / 2;
+	return of_product[((x & -x) * 0x03f79d71b4cb0a89ULL) >> 58];
+}
 
-		if (lo >= hi)
+/* The node's number; 0: there is none. */
+__attribute__((noinline)) __u32 lookup_probe(__u64 a, __u64 b, __u32 mask, __u32 parent)
+{
+	__u64 hash = xdp_hash(a, b, mask, parent, hg_tables.seed);
+	__u32 ipv6 = (mask & ~XDP_MASK_SOURCE) >= XDP_MASK_IPV6;
+	__u32 key = ipv6 ? (__u32)(hash >> 32) : (__u32)a;
+
+	for (__u32 i = 0; i < XDP_NEIGHBOURS; i++) {
+		__u32 number = MATCH_INDEX(((__u32)hash + i) & hg_tables.node_mask, XDP_NODES);
+		const struct xdp_node *n = &hg_tables.node[number];
+		__u32 there = MATCH_READ(n->mask);
+
+		if (there == 0)
 			return 0;
-		asm volatile("" : "+r"(middle));
-		middle &= XDP_SPANS_MAX - 1;
-		if (value < r->spans[middle].lo)
-			hi = middle;
-		else if (value > r->spans[middle].hi)
-			lo = middle + 1;
-		else
-			return 1;
+		if (there != mask || n->key != key || n->parent != parent)
+			continue;
+		if (!ipv6 || (n->address[0] == a && n->address[1] == b))
+			return number;
 	}
 	return 0;
 }
 
-/* The numeric components, those that the rule does not ask for left out. */
-__attribute__((noinline)) int lookup_numeric(const struct xdp_rule *r, const struct xdp_packet *p)
+/* Up to XDP_RUN records from first on: the slot of the first that matches. */
+static __always_inline __u32 lookup_records(__u32 first, __u32 count, const struct xdp_packet *p)
 {
-	static const __u32 numeric =
-		1u << XDP_PROTOCOL | 1u << XDP_DESTINATION_PORT | 1u << XDP_SOURCE_PORT |
-		1u << XDP_ICMP_TYPE | 1u << XDP_ICMP_CODE | 1u << XDP_PACKET_LENGTH |
-		(XDP_FAULT == XDP_FAULT_COMPONENT ? 0 : 1u << XDP_DSCP) | 1u << XDP_LABEL;
+	for (__u32 i = 0; i < XDP_RUN; i++) {
+		const struct xdp_record *r;
+		__u32 n;
 
-	if (r == NULL || p == NULL)
-		return 0;
-	for (int t = XDP_PROTOCOL; t <= XDP_LABEL; t++) {
-		if (!(r->has & numeric & 1u << t))
-			continue;
-		if (!lookup_spans(r, r->numeric[t].first, r->numeric[t].count, p->value[t]))
-			return 0;
+		/* Clang would carry another counter along, and 6.1 walk all ways through both. */
+		asm volatile("" : "+r"(i));
+		n = XDP_FAULT == XDP_FAULT_ORDER ? count - 1 - i : i;
+		if (i >= count)
+			break;
+		r = &hg_tables.record[MATCH_INDEX(first + n, XDP_RECORDS)];
+		if (match_record(r, p))
+			return r->slot;
 	}
-	return 1;
+	return LOOKUP_NONE;
 }
 
-static __always_inline int lookup_port(const struct xdp_rule *r, const struct xdp_packet *p)
+__attribute__((noinline)) __u32 lookup_run(__u32 first, __u32 count, const struct xdp_packet *p)
 {
-	__u32 first = r->numeric[XDP_PORT].first, count = r->numeric[XDP_PORT].count;
-
-	return lookup_spans(r, first, count, p->value[XDP_SOURCE_PORT]) ||
-	       lookup_spans(r, first, count, p->value[XDP_DESTINATION_PORT]);
+	if (p == NULL)
+		return LOOKUP_NONE;
+	return lookup_records(first, count, p);
 }
 
-static __always_inline int lookup_flags(const struct xdp_rule *r, __u32 flags)
+/* A node's own rules.  node is its number. */
+__attribute__((noinline)) __u32 lookup_list(__u64 list, __u32 node, const struct xdp_packet *p)
 {
-	return flags < 4096 && r->tcp_flags[flags >> 6 & 63] >> (flags & 63) & 1;
+	__u32 kind = list >> XDP_LIST_KIND, first = (__u32)list;
+	__u32 count = list >> XDP_LIST_COUNT & 0xffff;
+
+	if (p == NULL || kind == XDP_LIST_NONE)
+		return LOOKUP_NONE;
+	if (kind == XDP_LIST_INSIDE) {
+		const struct xdp_node *n = &hg_tables.node[MATCH_INDEX(node, XDP_NODES)];
+
+		if (match_record(&n->inside, p))
+			return n->inside.slot;
+		count--;
+	}
+	for (__u32 i = 0; i < XDP_RUNS_MAX; i++) {
+		__u32 slot;
+
+		if (i * XDP_RUN >= count)
+			break;
+		slot = lookup_run(first + i * XDP_RUN, count - i * XDP_RUN, p);
+		if (slot != LOOKUP_NONE)
+			return slot;
+	}
+	return LOOKUP_NONE;
 }
 
-static __always_inline int lookup_prefix(const struct xdp_prefix *w, const __u64 address[2])
+/* The rules of a destination that have a source as well. */
+__attribute__((noinline)) __u32 lookup_sources(__u32 node, const struct xdp_packet *p)
 {
-	return ((address[0] & w->mask[0]) ^ w->value[0]) == 0 &&
-	       ((address[1] & w->mask[1]) ^ w->value[1]) == 0;
+	const struct xdp_set *set;
+	__u32 count, number;
+
+	if (p == NULL)
+		return LOOKUP_NONE;
+	number = MATCH_READ(hg_tables.node[MATCH_INDEX(node, XDP_NODES)].sources);
+	set = &hg_tables.set[MATCH_INDEX(number, XDP_SETS)];
+	count = set->count;
+	for (__u32 i = 0; i < XDP_SET_MAX; i++) {
+		const struct xdp_mask *m;
+		const struct xdp_node *n;
+		__u32 mask, found, slot;
+
+		if (i >= count)
+			break;
+		mask = set->mask[i];
+		m = &hg_tables.mask[MATCH_INDEX(mask, XDP_MASKS)];
+		found = lookup_probe(p->source[0] & m->word[0], p->source[1] & m->word[1],
+				     mask | XDP_MASK_SOURCE, node);
+		if (found == 0)
+			continue;
+		n = &hg_tables.node[MATCH_INDEX(found, XDP_NODES)];
+		if (!(MATCH_READ(n->filter) >> (p->bit & 63) & 1))
+			continue;
+		slot = lookup_list(MATCH_READ(n->list), found, p);
+		if (slot != LOOKUP_NONE)
+			return slot;
+	}
+	return LOOKUP_NONE;
 }
 
-__attribute__((noinline)) int lookup_matches(const struct xdp_rule *r, const struct xdp_packet *p)
+/* A destination's node, all of it. */
+__attribute__((noinline)) __u32 lookup_node(__u32 node, const struct xdp_packet *p)
 {
-	__u32 fragment;
+	const struct xdp_node *n = &hg_tables.node[MATCH_INDEX(node, XDP_NODES)];
+	__u32 slot;
 
-	if (r == NULL || p == NULL)
-		return 0;
-	if (r->family != p->family || !lookup_prefix(&r->destination, p->destination) ||
-	    !lookup_prefix(&r->source, p->source))
-		return 0;
-	fragment = p->value[XDP_FRAGMENT];
-	if (r->has & 1u << XDP_FRAGMENT && (fragment > 15 || !(r->fragment >> (fragment & 15) & 1)))
-		return 0;
-	if (r->has & 1u << XDP_TCP_FLAGS && !lookup_flags(r, p->value[XDP_TCP_FLAGS]))
-		return 0;
-	if (r->has & 1u << XDP_PORT && !lookup_port(r, p))
-		return 0;
-	return lookup_numeric(r, p);
+	if (p == NULL || !(MATCH_READ(n->filter) >> (p->bit & 63) & 1))
+		return LOOKUP_NONE;
+	if (MATCH_READ(n->sources) != 0) {
+		slot = lookup_sources(node, p);
+		if (slot != LOOKUP_NONE)
+			return slot;
+	}
+	return lookup_list(MATCH_READ(n->list), node, p);
+}
+
+/* The destination under this mask, if there is one. */
+static __always_inline __u32 lookup_mask(__u32 mask, const struct xdp_packet *p)
+{
+	const struct xdp_mask *m = &hg_tables.mask[MATCH_INDEX(mask, XDP_MASKS)];
+	__u32 found = lookup_probe(p->destination[0] & m->word[0], p->destination[1] & m->word[1],
+				   mask, 0);
+
+	return found != 0 ? lookup_node(found, p) : LOOKUP_NONE;
+}
+
+/* The destinations with these lengths: bit b is mask number last - b. */
+__attribute__((noinline)) __u32 lookup_lengths(__u64 lengths, __u32 last,
+					       const struct xdp_packet *p)
+{
+	if (p == NULL)
+		return LOOKUP_NONE;
+	for (__u32 i = 0; i < 64; i++) {
+		__u32 slot;
+
+		if (lengths == 0)
+			break;
+		slot = lookup_mask(last - lookup_lowest(lengths), p);
+		if (slot != LOOKUP_NONE)
+			return slot;
+		lengths &= lengths - 1;
+	}
+	return LOOKUP_NONE;
+}
+
+/* The destinations of a set of masks: IPv6, those with an offset. */
+__attribute__((noinline)) __u32 lookup_set(__u32 number, const struct xdp_packet *p)
+{
+	const struct xdp_set *set = &hg_tables.set[MATCH_INDEX(number, XDP_SETS)];
+	__u32 count = set->count;
+
+	if (p == NULL)
+		return LOOKUP_NONE;
+	for (__u32 i = 0; i < XDP_SET_MAX; i++) {
+		__u32 slot;
+
+		if (i >= count)
+			break;
+		slot = lookup_mask(set->mask[i], p);
+		if (slot != LOOKUP_NONE)
+			return slot;
+	}
+	return LOOKUP_NONE;
+}
+
+static __always_inline __u32 lookup_ipv4(struct xdp_packet *p)
+{
+	__u32 address = bpf_ntohl(*(const __u32 *)p->destination), block, slot;
+	const struct xdp_ipv4_cell *cell;
+	__u64 lengths;
+
+	p->destination[0] = address;
+	p->source[0] = bpf_ntohl(*(const __u32 *)p->source);
+	cell = &hg_tables.ipv4[MATCH_INDEX(address >> 16, XDP_IPV4_CELLS)];
+	lengths = MATCH_READ(cell->lengths);
+	block = MATCH_READ(cell->block);
+	if (block != 0)
+		lengths = (lengths & ~0xffffULL) |
+			  MATCH_READ(hg_tables.ipv4_deep[MATCH_INDEX(
+				  block << 8 | (address >> 8 & 0xff), XDP_DEEP)]);
+	if (XDP_FAULT == XDP_FAULT_ORDER) {
+		slot = lookup_node(XDP_NODE_IPV4, p);
+		if (slot != LOOKUP_NONE)
+			return slot;
+	}
+	slot = lookup_lengths(lengths, XDP_MASK_IPV4 + 32, p);
+	return slot != LOOKUP_NONE ? slot : lookup_node(XDP_NODE_IPV4, p);
+}
+
+static __always_inline __u32 lookup_ipv6(struct xdp_packet *p)
+{
+	__u64 seed = hg_tables.seed, first;
+	__u32 slot, set;
+
+	for (int i = 0; i < 2; i++) {
+		p->destination[i] = bpf_be64_to_cpu(p->destination[i]);
+		p->source[i] = bpf_be64_to_cpu(p->source[i]);
+	}
+	first = p->destination[0];
+	if (XDP_FAULT == XDP_FAULT_ORDER) {
+		slot = lookup_node(XDP_NODE_IPV6, p);
+		if (slot != LOOKUP_NONE)
+			return slot;
+	}
+	slot = lookup_lengths(MATCH_READ(hg_tables.ipv6_64[xdp_cell(first, seed)]),
+			      XDP_MASK_IPV6 + 128, p);
+	if (slot != LOOKUP_NONE)
+		return slot;
+	slot = lookup_lengths(MATCH_READ(hg_tables.ipv6_48[xdp_cell(first >> 16, seed)]),
+			      XDP_MASK_IPV6 + 64, p);
+	if (slot != LOOKUP_NONE)
+		return slot;
+	slot = lookup_lengths(MATCH_READ(hg_tables.ipv6_32[xdp_cell(first >> 32, seed)]) |
+				      MATCH_READ(hg_tables.ipv6_short),
+			      XDP_MASK_IPV6 + 47, p);
+	if (slot != LOOKUP_NONE)
+		return slot;
+	set = MATCH_READ(hg_tables.ipv6_offset);
+	if (set != 0) {
+		slot = lookup_set(set, p);
+		if (slot != LOOKUP_NONE)
+			return slot;
+	}
+	return lookup_node(XDP_NODE_IPV6, p);
 }
 
 struct lookup_found {
@@ -126,40 +286,24 @@ struct lookup_found {
 };
 
 /* 1 when a rule matches. */
-static __always_inline int lookup_first(const struct xdp_packet *p, struct lookup_found *ret)
+static __always_inline int lookup_first(struct xdp_packet *p, struct lookup_found *ret)
 {
 	const struct xdp_control *control;
-	const struct xdp_order *order;
-	const struct xdp_rule *rule;
-	__u32 zero = 0, active, count;
+	const __u64 *verdict;
+	__u32 zero = 0, slot;
 
+	match_prepare(p);
+	slot = p->family == XDP_IPV4 ? lookup_ipv4(p) : lookup_ipv6(p);
+	if (slot == LOOKUP_NONE)
+		return 0;
 	control = bpf_map_lookup_elem(&hg_control, &zero);
-	if (control == NULL)
+	verdict = bpf_map_lookup_elem(&hg_verdicts, &slot);
+	if (control == NULL || verdict == NULL)
 		return 0;
-	active = *(const volatile __u32 *)&control->active & (XDP_GENERATIONS - 1);
-	order = bpf_map_lookup_elem(&hg_order, &active);
-	if (order == NULL)
-		return 0;
-	count = order->count;
-	for (__u32 i = 0; i < XDP_RULES_MAX; i++) {
-		__u32 n = XDP_FAULT == XDP_FAULT_ORDER ? count - 1 - i : i;
-		__u32 slot;
-
-		if (i >= count)
-			break;
-		n &= XDP_RULES_MAX - 1;
-		slot = order->entry[n].slot;
-		rule = bpf_map_lookup_elem(&hg_rules, &slot);
-		if (rule == NULL)
-			break;
-		if (!lookup_matches(rule, p))
-			continue;
-		ret->slot = slot;
-		ret->action = order->entry[n].action;
-		ret->monitor = control->monitor;
-		return 1;
-	}
-	return 0;
+	ret->slot = slot;
+	ret->action = (__u32)MATCH_READ(*verdict);
+	ret->monitor = control->monitor;
+	return 1;
 }
 
 #endif

@@ -1,22 +1,28 @@
 /* SPDX-License-Identifier: (ISC OR GPL-2.0-only) */
 /* xdp_maps.h - what the XDP program and the enforcer both see: the maps' names and contents.
  *
- * map       index             content
- * control   0                 which generation of the order is in force, and modes; mapped into
- * memory order     generation        the rules in force, in the order in which they are tried rules
- * slot              what a rule matches actions   action            what then happens, and the
- * clock of a rate limit counters  slot, per CPU     what matched and what was dropped nlri slot the
- * rule's octets; read and written by user space only
+ * map          index           content
+ * hg_control   0               modes, and whose rules these are; mapped into memory
+ * hg_tables    0               how a packet finds its rule (xdp_tables.h); mapped
+ * hg_full      full test       what a rule matches, for rules that no few records say
+ * hg_verdicts  slot            the action of the rule in that slot; mapped
+ * hg_actions   action          what then happens, and the clock of a rate limit
+ * hg_counters  slot, per CPU   what matched and what was dropped
+ * hg_store     slot, or more   which rules are in force, octet for octet: user space's; mapped
+ *
+ * A rule in force has a slot: the number by which records, verdict, counters and store know it.
  *
  * Invariants
- * 1. A slot, an action and an order that control.active does not lead to are seen by no packet
- *    that comes from now on.  Only such entries are written, and only when a grace period has
- *    passed since they were last led to.
- * 2. What changes for packets changes by one store, to control.active.
- * 3. A slot and its counters belong to one NLRI for as long as any order in force names it.
+ * 1. A slot and its counters belong to one NLRI for as long as the rule is in force, and until a
+ *    grace period after it.
+ * 2. What changes for packets changes by one aligned store, of a word that leads to something
+ *    complete.
+ * 3. What packets may still look at is written again only after a grace period.
+ * 4. The store alone is enough to build everything else anew: tables and full tests belong to one
+ *    loaded program, and a restart fills new ones while the old program goes on with the old.
  *
- * All maps are pinned and outlive the enforcer; XDP_LAYOUT is raised whenever this file changes
- * what is in them.
+ * All maps are pinned.  XDP_LAYOUT is raised whenever this file changes what is in those that
+ * outlive the enforcer: control, verdicts, actions, counters, store.
  */
 #ifndef ENFORCE_XDP_MAPS_H
 #define ENFORCE_XDP_MAPS_H
@@ -24,12 +30,14 @@
 #include <linux/types.h>
 
 enum {
-	XDP_LAYOUT = 1,
-	XDP_RULES_MAX = 512, /* rules in force at a time: each packet may try them all */
-	XDP_SLOTS = 1024,    /* so that all of them can be replaced in one change; a power of two */
-	XDP_ACTIONS = 2048,  /* the same for actions, a power of two */
-	XDP_GENERATIONS = 16, /* changes between two grace periods, a power of two */
-	XDP_SPANS_MAX = 128,  /* of one rule, a power of two */
+	XDP_LAYOUT = 2,
+	XDP_SLOTS = 1 << 17,    /* rules in force, and those that leave; a power of two */
+	XDP_RULES_MAX = 120000, /* rules in force at a time */
+	XDP_ACTIONS = 1 << 16,  /* a power of two */
+	XDP_FULL = 1 << 10,     /* full tests, a power of two */
+	XDP_STORE = (1 << 17) + (1 << 15), /* the slots' entries, and what did not fit into them */
+	XDP_SPANS_MAX = 128,               /* of one rule, a power of two */
+	XDP_STORE_OCTETS = 52,             /* of an NLRI in one entry */
 	XDP_NLRI_MAX = 4095,
 	XDP_EPOCH_MAX = 64,
 	XDP_TYPES = 16 /* component types 1 to 13 as an index, a power of two */
@@ -42,19 +50,8 @@ enum xdp_family {
 
 struct xdp_control {
 	__u32 layout;
-	__u32 active;  /* generation of the order in force */
-	__u32 monitor; /* count and drop nothing */
-	__u32 reserved;
+	__u32 monitor;             /* count and drop nothing */
 	char epoch[XDP_EPOCH_MAX]; /* the hub's epoch whose rules, and no others, are in force */
-};
-
-struct xdp_order_entry {
-	__u16 slot, action;
-};
-
-struct xdp_order {
-	__u32 count;
-	struct xdp_order_entry entry[XDP_RULES_MAX];
 };
 
 struct xdp_span {
@@ -111,11 +108,14 @@ struct xdp_counters {
 	__u64 dropped_packets, dropped_octets;
 };
 
-struct xdp_nlri {
-	__u16 family; /* enum xdp_family */
-	__u16 len;
-	__u8 octets[XDP_NLRI_MAX];
+/* The words are written last, and cleared first. */
+struct xdp_store {
+	__u32 in_force; /* 1, in a slot's first entry */
+	__u32 next;     /* entry with more of the octets; 0: none */
+	__u16 len;      /* of the NLRI, in the first entry */
+	__u8 family;    /* enum xdp_family */
 	__u8 reserved;
+	__u8 octets[XDP_STORE_OCTETS];
 };
 
 #endif

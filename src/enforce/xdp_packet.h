@@ -33,14 +33,16 @@ enum {
 };
 
 struct xdp_packet {
+	/* In network order, and in host order for the lookup; IPv4 in the first word. */
 	__u64 destination[2], source[2];
+	__u64 lanes;            /* the fields that most rules ask for, side by side: xdp_tables.h */
 	__u32 value[XDP_TYPES]; /* by component type; port has none of its own */
 	__u32 family;
 	__u32 octets; /* of the packet, from its IP header on, that are there */
 	/* The reader's own: where the next header is and of what kind, where the packet ends, all
 	 * counted from the frame's start. */
 	__u32 at, end, next;
-	__u32 reserved;
+	__u32 bit; /* of nodes' filters */
 };
 
 #endif

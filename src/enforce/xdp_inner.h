@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: ISC */
+/* xdp_inner.h - what xdp.c and force.c share; not for others. */
+#ifndef ENFORCE_XDP_INNER_H
+#define ENFORCE_XDP_INNER_H
+
+#include "enforce/index.h"
+#include "enforce/space.h"
+#include "enforce/xdp.h"
+#include "enforce/xdp_tables.h"
+
+#define XDP_VERDICTS_SIZE (XDP_SLOTS * sizeof(__u64))
+#define XDP_STORE_SIZE    (XDP_STORE * sizeof(struct xdp_store))
+
+struct bpf_object;
+
+struct xdp {
+	struct bpf_object *object;
+	int program;
+	int map[XDP_MAPS];
+	bool found;
+	struct xdp_control *control; /* the kernel's own, mapped, as are the next three */
+	struct xdp_tables *tables;
+	__u64 *verdict;
+	struct xdp_store *store;
+	int wait_outer, wait_inner;
+	int cpus;
+	struct xdp_counters *per_cpu;
+	struct index *index;
+	struct space slots, thens, chunks;
+	size_t in_force;
+	uint32_t counted; /* slots from this on have never counted */
+};
+
+bool force_init(struct xdp *x, struct err *e);
+void force_done(struct xdp *x);
+
+#endif
