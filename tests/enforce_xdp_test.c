@@ -28,10 +28,13 @@
 #include "flow/flow.h"
 
 enum {
-	COMPARISONS = 100000,
+	COMPARISONS = 2000000,
 	FAULT_COMPARISONS = 30000, /* so many must be enough to see a planted fault */
 	SET_RULES = 24,
+	SET_RULES_MANY = 1500, /* of one set in so many: */
+	SET_MANY_ONE_IN = 60,
 	SET_FRAMES = 128,
+	STEP_FRAMES = 16, /* then the rules change */
 	MANY = 512,
 	FRAME_MAX = 1400
 };
@@ -93,6 +96,17 @@ static const uint16_t values[FLOW_COMPONENTS + 1][8] = {
 	[FLOW_LABEL] = { 0, 1, 65535, 4096, 255, 256, 7, 9 },
 };
 
+/* What the rules of a set have in common. */
+enum theme {
+	THEME_ANY,
+	THEME_ONE,    /* all for one destination */
+	THEME_NONE,   /* without prefixes */
+	THEME_NESTED, /* both prefixes, of one address each */
+	THEMES
+};
+
+static enum theme theme;
+
 static void make_address(uint8_t *out, size_t octets)
 {
 	static const uint8_t base[2][16] = {
@@ -101,6 +115,8 @@ static void make_address(uint8_t *out, size_t octets)
 	};
 
 	memcpy(out, base[below(2)], octets);
+	if ((theme == THEME_ONE || theme == THEME_NESTED) && !one_in(4))
+		memset(out, 0x20, octets);
 	if (one_in(3))
 		out[below((uint32_t)octets)] ^= (uint8_t)(1u << below(8));
 }
@@ -113,7 +129,11 @@ static void write_prefix(struct wr *w, enum flow_family family)
 	unsigned len = one_in(4) ? below(bits + 1) : lengths[below(sizeof(lengths))];
 
 	make_address(address, bits / 8);
-	if (family == FLOW_IPV6) {
+	if (theme == THEME_ONE || theme == THEME_NESTED)
+		memset(address, 0x20, sizeof(address));
+	if (theme == THEME_ONE)
+		len = bits;
+	else if (family == FLOW_IPV6 && theme != THEME_NESTED) {
 		if (one_in(3))
 			len = 128 - below(9);
 		if (len > 0 && one_in(2))
@@ -171,6 +191,17 @@ static void write_bitmask(struct wr *w, uint8_t type)
 	}
 }
 
+static bool has_type(uint8_t type, unsigned rare)
+{
+	bool prefix = type == FLOW_DESTINATION || type == FLOW_SOURCE;
+
+	if (theme == THEME_ONE && prefix)
+		return type == FLOW_DESTINATION;
+	if (theme == THEME_NESTED && prefix)
+		return !one_in(4);
+	return one_in(rare) && !(theme == THEME_NONE && prefix);
+}
+
 /* False when chance made one that is none. */
 static bool make_rule(uint8_t room[FLOW_NLRI_MAX], struct flow_nlri *ret)
 {
@@ -180,7 +211,7 @@ static bool make_rule(uint8_t room[FLOW_NLRI_MAX], struct flow_nlri *ret)
 	unsigned rare = 3 + below(8);
 
 	for (uint8_t type = 1; type <= last; type++) {
-		if (!one_in(rare))
+		if (!has_type(type, rare))
 			continue;
 		wr_u8(&w, type);
 		switch (flow_comp_type(type, family)->kind) {
@@ -391,14 +422,17 @@ static void make_frame(struct frame *f)
 
 struct set {
 	struct ruleset rules;
-	struct rule **list;
+	struct rule **list; /* in force, in order */
 	size_t count;
-	uint64_t *expected; /* by place in list */
 };
 
 struct outcome {
 	uint64_t compared, matched, different;
+	uint64_t rules, refused, changes;
 };
+
+/* Set: the kernel is not told of changes. */
+static bool stale;
 
 static void add_rule(struct set *s)
 {
@@ -432,17 +466,33 @@ static void apply(struct xdp *x, struct ruleset *rs)
 			ruleset_remove(rs, rs->touched[i]);
 }
 
-static void set_make(struct set *s, struct xdp *x, unsigned want)
+/* Those that the tables refuse are not there. */
+static void set_list(struct set *s, struct outcome *o)
+{
+	size_t kept = 0;
+
+	free(s->list);
+	s->list = ruleset_in_order(&s->rules, &s->count);
+	assert_non_null(s->list);
+	for (size_t i = 0; i < s->count; i++) {
+		if (s->list[i]->slot >= 0)
+			s->list[kept++] = s->list[i];
+		else
+			o->refused++;
+	}
+	o->rules += s->count;
+	s->count = kept;
+}
+
+static void set_make(struct set *s, struct xdp *x, unsigned want, struct outcome *o)
 {
 	memset(s, 0, sizeof(*s));
 	ruleset_init(&s->rules, 1);
+	theme = one_in(2) ? below(THEMES) : THEME_ANY;
 	while (want-- > 0)
 		add_rule(s);
 	apply(x, &s->rules);
-	s->list = ruleset_in_order(&s->rules, &s->count);
-	s->expected = calloc(s->count + 1, sizeof(uint64_t));
-	assert_non_null(s->list);
-	assert_non_null(s->expected);
+	set_list(s, o);
 }
 
 struct unwanting {
@@ -460,33 +510,48 @@ static void set_unwanted(struct rule *r, void *ctx)
 	ruleset_touch(u->rules, r);
 }
 
+/* Some go, some come, some do something else. */
+static void set_change(struct set *s, struct xdp *x, struct outcome *o)
+{
+	unsigned comes = 1 + below(4);
+
+	ruleset_each(&s->rules, set_unwanted, &(struct unwanting){ &s->rules, 8 });
+	while (comes-- > 0)
+		add_rule(s);
+	if (s->count > 0 && one_in(2)) {
+		struct rule *r = s->list[below((uint32_t)s->count)];
+
+		if (r->wanted)
+			rule_set_then(r, &(struct flow_actions){ .has_rate_bytes = one_in(2) });
+		ruleset_touch(&s->rules, r);
+	}
+	if (!stale)
+		apply(x, &s->rules);
+	set_list(s, o);
+	o->changes++;
+}
+
 static void set_done(struct set *s, struct xdp *x)
 {
 	ruleset_each(&s->rules, set_unwanted, &(struct unwanting){ &s->rules, 1 });
 	apply(x, &s->rules);
 	free(s->list);
-	free(s->expected);
 	ruleset_done(&s->rules);
 }
 
-/* Plain: of all that match, the one that no other is tried before. */
-static int reference(const struct set *s, const struct frame *f)
+/* Plain: the first in order that matches. */
+static struct rule *reference(const struct set *s, const struct frame *f)
 {
-	int best = -1;
-
 	if (!f->is_ip || f->len < f->ip)
-		return -1;
+		return NULL;
 	for (size_t i = 0; i < s->count; i++) {
 		bool v6 = f->octets[f->ip - 2] == 0x86;
 
-		if (v6 != (s->list[i]->nlri.family == FLOW_IPV6))
-			continue;
-		if (!flow_match(&s->list[i]->nlri, f->octets + f->ip, f->len - f->ip))
-			continue;
-		if (best < 0 || flow_order(&s->list[i]->nlri, &s->list[best]->nlri) < 0)
-			best = (int)i;
+		if (v6 == (s->list[i]->nlri.family == FLOW_IPV6) &&
+		    flow_match(&s->list[i]->nlri, f->octets + f->ip, f->len - f->ip))
+			return s->list[i];
 	}
-	return best;
+	return NULL;
 }
 
 static uint32_t kernel_verdict(const struct xdp *x, const uint8_t *octets, size_t len)
@@ -516,26 +581,27 @@ static void print_hex(const char *what, const uint8_t *octets, size_t len)
 	printf("\n");
 }
 
-static void print_difference(const struct set *s, const struct frame *f, int expected,
-			     uint32_t verdict)
+static void print_difference(const struct set *s, const struct frame *f,
+			     const struct rule *expected, uint32_t verdict)
 {
 	print_hex("packet", f->octets + f->ip, f->len > f->ip ? f->len - f->ip : 0);
-	if (expected >= 0)
-		print_hex("first match", s->list[expected]->nlri.octets,
-			  s->list[expected]->nlri.len);
-	printf("# kernel verdict %u, expected rule %d of %zu\n", verdict, expected, s->count);
+	if (expected != NULL)
+		print_hex("first match", expected->nlri.octets, expected->nlri.len);
+	printf("# kernel verdict %u, %zu rules, theme %d\n", verdict, s->count, theme);
 }
 
-static bool compare(const struct xdp *x, struct set *s, const struct frame *f)
+/* What a rule's counter should say is kept in reported_packets. */
+static bool compare(const struct xdp *x, const struct frame *f, struct rule *first,
+		    uint32_t *ret_verdict)
 {
-	int first = reference(s, f);
 	uint32_t verdict = kernel_verdict(x, f->octets, f->len);
-	bool drop = first >= 0 && s->list[first]->then.kind == XDP_THEN_DISCARD;
+	bool drop = first != NULL && first->then.kind == XDP_THEN_DISCARD;
 
-	if (first >= 0)
-		s->expected[first]++;
+	*ret_verdict = verdict;
+	if (first != NULL)
+		first->reported_packets++;
 	return verdict == (drop ? XDP_DROP : XDP_PASS) &&
-	       (first < 0 || counted(x, s->list[first]->slot) == s->expected[first]);
+	       (first == NULL || counted(x, first->slot) == first->reported_packets);
 }
 
 /* No counter rose that should not have. */
@@ -544,8 +610,13 @@ static uint64_t stray_counters(const struct xdp *x, const struct set *s)
 	uint64_t strays = 0;
 
 	for (size_t i = 0; i < s->count; i++)
-		strays += counted(x, s->list[i]->slot) != s->expected[i];
+		strays += counted(x, s->list[i]->slot) != s->list[i]->reported_packets;
 	return strays;
+}
+
+static unsigned set_size(void)
+{
+	return 1 + below(one_in(SET_MANY_ONE_IN) ? SET_RULES_MANY : SET_RULES);
 }
 
 static void oracle_set(struct xdp *x, struct outcome *o, bool explain)
@@ -553,19 +624,24 @@ static void oracle_set(struct xdp *x, struct outcome *o, bool explain)
 	struct frame f;
 	struct set s;
 
-	set_make(&s, x, 1 + below(SET_RULES));
+	set_make(&s, x, set_size(), o);
 	for (int i = 0; i < SET_FRAMES && o->different == 0; i++) {
+		struct rule *first;
+		uint32_t verdict;
+
+		if (i > 0 && i % STEP_FRAMES == 0)
+			set_change(&s, x, o);
 		make_frame(&f);
-		if (!compare(x, &s, &f)) {
+		first = reference(&s, &f);
+		if (!compare(x, &f, first, &verdict)) {
 			o->different++;
 			if (explain)
-				print_difference(&s, &f, reference(&s, &f),
-						 kernel_verdict(x, f.octets, f.len));
+				print_difference(&s, &f, first, verdict);
 		}
 		o->compared++;
-		o->matched += reference(&s, &f) >= 0;
+		o->matched += first != NULL;
 	}
-	if (o->different == 0)
+	if (o->different == 0 && !stale)
 		o->different += stray_counters(x, &s);
 	set_done(&s, x);
 }
@@ -598,6 +674,9 @@ static void test_agrees_with_reference(void **state)
 	assert_int_equal(o.different, 0);
 	assert_true(o.compared >= n);
 	assert_true(o.matched * 3 >= o.compared);
+	printf("# %llu rules, %llu refused, %llu changes\n", (unsigned long long)o.rules,
+	       (unsigned long long)o.refused, (unsigned long long)o.changes);
+	assert_true(o.refused * 10 <= o.rules);
 }
 
 #ifndef XDP_FAULT_DIR
@@ -652,6 +731,18 @@ static void test_finds_ignored_component(void **state)
 {
 	(void)state;
 	finds_fault(3);
+}
+
+static void test_finds_stale_table(void **state)
+{
+	struct outcome o;
+
+	(void)state;
+	stale = true;
+	o = oracle(NULL, FAULT_COMPARISONS, run_seed() ^ 0x7777, false);
+	stale = false;
+	printf("# found after %llu comparisons\n", (unsigned long long)o.compared);
+	assert_true(o.different > 0);
 }
 
 static void test_says_why_the_kernel_refuses(void **state)
@@ -998,6 +1089,7 @@ int main(void)
 		cmocka_unit_test(test_finds_reversed_order),
 		cmocka_unit_test(test_finds_fragment_read_as_ports),
 		cmocka_unit_test(test_finds_ignored_component),
+		cmocka_unit_test(test_finds_stale_table),
 		cmocka_unit_test(test_says_why_the_kernel_refuses),
 		cmocka_unit_test(test_action_changes_in_place),
 		cmocka_unit_test(test_monitor_counts_and_drops_nothing),
