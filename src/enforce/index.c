@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "enforce/block.h"
 #include "enforce/box.h"
 #include "enforce/reach.h"
 #include "enforce/sets.h"
@@ -50,6 +51,7 @@ struct place {
 	bool inside_used;           /* the record in the node is in force */
 	uint64_t inside_since;      /* grace periods until it may be written again */
 	uint32_t block, block_size; /* of the list's records; 0: none */
+	struct chain *chain;        /* of a long list; NULL: there never was one */
 	uint64_t filter;            /* over its own rules, as in force */
 	/* Of a destination only: */
 	struct sets_uses sources;
@@ -64,6 +66,7 @@ struct index {
 	struct index_kernel kernel;
 	struct space records, extras, full;
 	struct sets sets;
+	struct blocks blocks;
 	struct reach reach;
 	struct place *place[XDP_NODES];
 	uint8_t state[XDP_NODES]; /* enum node_state */
@@ -156,6 +159,7 @@ static void place_free(struct place *p)
 	free(p->rules);
 	free(p->sources.list);
 	free(p->bits);
+	free(p->chain);
 	free(p);
 }
 
@@ -589,26 +593,90 @@ static bool take_inside(const struct index *ix, const struct place *p)
 	return true;
 }
 
-/* Writes the list into fresh storage.  False: there is none. */
-static bool list_write(struct index *ix, struct place *p, uint64_t *ret_word, uint32_t *ret_block,
-		       uint32_t *ret_size, bool *ret_inside)
-{
-	uint32_t inside = take_inside(ix, p), outside = p->records - inside, block = 0;
+/* A list that is written and that no packet sees yet. */
+struct draft_list {
+	uint64_t word;
+	uint32_t block, size; /* of records; 0: none */
+	bool inside;
+	bool chained;
+	struct chain chain;
+	__u32 *link; /* where to store next; NULL: the node's word leads to it */
+	uint32_t next;
+};
 
+/* Into fresh storage.  False: there is none. */
+static bool list_write(struct index *ix, struct place *p, struct draft_list *ret)
+{
+	uint32_t outside;
+
+	ret->inside = take_inside(ix, p);
+	outside = ret->size = p->records - ret->inside;
+	ret->block = 0;
+	ret->chained = false;
+	ret->link = NULL;
+	if (p->records > XDP_RUN * XDP_RUNS_MAX)
+		return false;
 	if (outside > 0) {
-		block = take(ix, &ix->records, outside);
-		if (block == 0)
+		ret->block = take(ix, &ix->records, outside);
+		if (ret->block == 0)
 			return false;
-		copy_records(p, inside, &ix->t->record[block]);
+		copy_records(p, ret->inside, &ix->t->record[ret->block]);
 	}
-	*ret_word = list_word(p->records == 0 ? XDP_LIST_NONE
-			      : inside        ? XDP_LIST_INSIDE
+	ret->word = list_word(p->records == 0 ? XDP_LIST_NONE
+			      : ret->inside   ? XDP_LIST_INSIDE
 					      : XDP_LIST_RECORDS,
-			      p->records, block);
-	*ret_block = block;
-	*ret_size = outside;
-	*ret_inside = inside;
+			      p->records, ret->block);
 	return true;
+}
+
+static bool try_chain(struct index *ix, const struct place *p, const struct xdp_record *records,
+		      struct draft_list *ret)
+{
+	static const struct chain none;
+
+	return chain_build(&ix->blocks, p->chain != NULL ? p->chain : &none, records, p->records,
+			   &ret->chain, &ret->link, &ret->next);
+}
+
+/* The same as a chain of blocks, which long lists are if there is room. */
+static bool chain_write(struct index *ix, struct place *p, struct draft_list *ret)
+{
+	struct xdp_record *records = malloc(p->records * sizeof(*records));
+	bool ok = records != NULL;
+
+	if (p->chain == NULL)
+		p->chain = calloc(1, sizeof(*p->chain));
+	ok = ok && p->chain != NULL;
+	if (ok) {
+		copy_records(p, 0, records);
+		ok = try_chain(ix, p, records, ret) ||
+		     (wait_for_room(ix) && try_chain(ix, p, records, ret));
+	}
+	free(records);
+	ret->block = ret->size = 0;
+	ret->inside = false;
+	ret->chained = true;
+	if (ok && ret->link == NULL)
+		ret->word = list_word(XDP_LIST_BLOCKS, 0, ret->next);
+	return ok;
+}
+
+/* What the list was in leaves, now that packets see the other. */
+static void list_leave(struct index *ix, struct place *p, const struct draft_list *now)
+{
+	static const struct chain none;
+
+	if (p->block != 0)
+		space_leave(&ix->records, p->block, p->block_size);
+	p->block = now->block;
+	p->block_size = now->size;
+	if (p->inside_used && !now->inside)
+		p->inside_since = ix->graces + 1;
+	p->inside_used = now->inside;
+	if (p->chain == NULL)
+		return;
+	chain_leave(&ix->blocks, p->chain, now->chained ? &now->chain : &none);
+	*p->chain = now->chained ? now->chain : none;
 }
 
 static void node_widen(struct index *ix, struct place *p, uint64_t filter)
@@ -658,40 +726,36 @@ static void node_show(struct index *ix, struct place *p, uint64_t list)
 		reach_add(&ix->reach, p->mask, p->address);
 }
 
-static void list_show(struct index *ix, struct place *p, uint64_t list)
+static void list_show(struct index *ix, struct place *p, const struct draft_list *list)
 {
 	struct xdp_node *n = node_of(ix, p);
 
-	__atomic_store_n(&n->list, list, __ATOMIC_RELEASE);
+	if (list->link != NULL)
+		__atomic_store_n(list->link, list->next, __ATOMIC_RELEASE);
+	else
+		__atomic_store_n(&n->list, list->word, __ATOMIC_RELEASE);
 	__atomic_store_n(&n->filter, p->filter | p->below_filter, __ATOMIC_RELEASE);
 }
 
 /* The place's list and filters, as its rules are now. */
 static bool publish(struct index *ix, struct place *p)
 {
-	uint64_t list, before = p->filter, filter = own_filter(p);
-	uint32_t block, size, old_block = p->block, old_size = p->block_size;
-	bool inside;
+	struct draft_list list;
+	uint64_t before = p->filter, filter = own_filter(p);
 
-	if (!list_write(ix, p, &list, &block, &size, &inside))
+	if (!(p->records > XDP_RUN && chain_write(ix, p, &list)) && !list_write(ix, p, &list))
 		return false;
 	if (is_source(p))
 		below_add(ix, p->parent, filter & ~before);
 	node_widen(ix, p, filter);
 	p->filter = filter;
-	p->block = block;
-	p->block_size = size;
-	if (p->inside_used && !inside)
-		p->inside_since = ix->graces + 1;
-	p->inside_used = inside;
 	if (p->visible)
-		list_show(ix, p, list);
+		list_show(ix, p, &list);
 	else
-		node_show(ix, p, list);
+		node_show(ix, p, list.word);
 	if (is_source(p))
 		below_remove(p->parent, before & ~filter);
-	if (old_block != 0)
-		space_leave(&ix->records, old_block, old_size);
+	list_leave(ix, p, &list);
 	return true;
 }
 
@@ -857,12 +921,13 @@ struct index *index_new(struct xdp_tables *t, uint64_t seed, const struct index_
 	t->seed = seed;
 	t->node_mask = XDP_NODES - 1;
 	space_init(&ix->records, XDP_RECORDS);
-	ix->records.reserve = 2 * INDEX_LIST_MAX;
+	ix->records.reserve = 4 * XDP_RUN * XDP_RUNS_MAX;
 	space_init(&ix->extras, XDP_EXTRAS);
 	space_init(&ix->full, XDP_FULL);
 	sets_init(&ix->sets, t->set);
 	fill_masks(t);
-	if (reach_init(&ix->reach, t) && make_roots(ix))
+	if (blocks_init(&ix->blocks, t, &ix->records) && reach_init(&ix->reach, t) &&
+	    make_roots(ix))
 		return ix;
 	index_free(ix);
 	return NULL;
@@ -893,6 +958,7 @@ void index_free(struct index *ix)
 	space_done(&ix->extras);
 	space_done(&ix->full);
 	sets_done(&ix->sets);
+	blocks_done(&ix->blocks);
 	reach_done(&ix->reach);
 	free(ix->offsets.list);
 	free(ix->gone);
@@ -904,7 +970,8 @@ void index_free(struct index *ix)
 size_t index_pending(const struct index *ix)
 {
 	return ix->records.leaving.count + ix->extras.leaving.count + ix->full.leaving.count +
-	       ix->sets.space.leaving.count + ix->reach.blocks.leaving.count + ix->gone_count;
+	       ix->blocks.blocks.leaving.count + ix->sets.space.leaving.count +
+	       ix->reach.blocks.leaving.count + ix->gone_count;
 }
 
 void index_grace(struct index *ix)
@@ -913,6 +980,7 @@ void index_grace(struct index *ix)
 	space_grace(&ix->extras);
 	space_grace(&ix->full);
 	sets_grace(&ix->sets);
+	blocks_grace(&ix->blocks);
 	reach_grace(&ix->reach);
 	for (size_t i = 0; i < ix->gone_count; i++) {
 		ix->state[ix->gone[i]] = NODE_STONE;

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 enum {
-	SPACE_CLASSES = 14 /* blocks of up to 2^13 entries */
+	SPACE_CLASSES = 18 /* blocks of up to 2^17 entries */
 };
 
 struct space_block {

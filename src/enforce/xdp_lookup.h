@@ -3,8 +3,8 @@
  *
  * The walk over the tables of xdp_tables.h.  The functions that are not static are verified by the
  * kernel one by one, each for any argument.  Eight of them may stand on each other: the program,
- * lengths, node, sources, list, run, extra, spans.  The way to a host's rules is kept in one
- * piece: a return costs 10 ns where returns are made safe.
+ * lengths, sources, list, block, candidates, extra, spans.  The way to a host's rules is kept in
+ * one piece: a return costs 10 ns where returns are made safe.
  */
 #ifndef ENFORCE_XDP_LOOKUP_H
 #define ENFORCE_XDP_LOOKUP_H
@@ -94,6 +94,98 @@ __attribute__((noinline)) __u32 lookup_run(__u32 first, __u32 count, const struc
 	return lookup_records(first, count, p);
 }
 
+/* The slot of the first of 64 records that matches; of those with a bit in which. */
+__attribute__((noinline)) __u32 lookup_candidates(__u64 which, __u32 first,
+						  const struct xdp_packet *p)
+{
+	if (p == NULL)
+		return LOOKUP_NONE;
+	for (__u32 i = 0; i < 64; i++) {
+		const struct xdp_record *r;
+
+		asm volatile("" : "+r"(i));
+		if (which == 0)
+			break;
+		r = &hg_tables.record[MATCH_INDEX(first + lookup_lowest(which), XDP_RECORDS)];
+		if (match_record(r, p))
+			return r->slot;
+		which &= which - 1;
+	}
+	return LOOKUP_NONE;
+}
+
+/* Word 0 of the row that a lane's value has in this block. */
+static __always_inline __u32 lookup_row(const struct xdp_block *b, __u32 lane, __u64 lanes)
+{
+	__u32 value = xdp_lane(lanes, lane), at = b->value[lane];
+	__u32 page = hg_tables.value[MATCH_INDEX(at + (value >> 8), XDP_VALUES)];
+	__u32 row = hg_tables.value[MATCH_INDEX(at + page * XDP_PAGE + (value & 0xff), XDP_VALUES)];
+
+	return (b->row + row) * XDP_ROW_WORDS;
+}
+
+static __always_inline __u64 lookup_word(const __u32 row[XDP_LANES_OF_BLOCK], __u32 word)
+{
+	__u64 bits = ~0ULL;
+
+	for (__u32 lane = 0; lane < XDP_LANES_OF_BLOCK; lane++)
+		bits &= hg_tables.row[MATCH_INDEX(row[lane] + word, XDP_ROWS * XDP_ROW_WORDS)];
+	return bits;
+}
+
+__attribute__((noinline)) __u32 lookup_block(__u32 number, const struct xdp_packet *p)
+{
+	const struct xdp_block *b = &hg_tables.block[MATCH_INDEX(number, XDP_BLOCKS)];
+	__u32 row[XDP_LANES_OF_BLOCK] = { 0 };
+	__u64 words;
+
+	if (p == NULL)
+		return LOOKUP_NONE;
+	for (__u32 lane = 0; lane < XDP_LANES_OF_BLOCK; lane++)
+		if (b->value[lane] != 0)
+			row[lane] = lookup_row(b, lane, p->lanes);
+	words = lookup_word(row, 0);
+	for (__u32 i = 0; i < XDP_BLOCK_WORDS; i++) {
+		__u32 word, slot;
+		__u64 which;
+
+		asm volatile("" : "+r"(i));
+		if (words == 0)
+			break;
+		word = lookup_lowest(words);
+		words &= words - 1;
+		which = lookup_word(row, 1 + word);
+		if (which == 0)
+			continue;
+		slot = lookup_candidates(which, b->first + word * 64, p);
+		if (slot != LOOKUP_NONE)
+			return slot;
+	}
+	return LOOKUP_NONE;
+}
+
+/* Blocks that the packet is outside of are passed over. */
+static __always_inline __u32 lookup_blocks(__u32 number, const struct xdp_packet *p)
+{
+	for (__u32 i = 0; i < XDP_BLOCKS_MAX; i++) {
+		const struct xdp_block *b;
+		__u32 slot;
+
+		asm volatile("" : "+r"(i));
+		if (number == 0)
+			break;
+		b = &hg_tables.block[MATCH_INDEX(number, XDP_BLOCKS)];
+		if ((((p->lanes | XDP_GUARDS) - b->lo) & (b->hi - p->lanes) & XDP_GUARDS) ==
+		    XDP_GUARDS) {
+			slot = lookup_block(number, p);
+			if (slot != LOOKUP_NONE)
+				return slot;
+		}
+		number = MATCH_READ(b->next);
+	}
+	return LOOKUP_NONE;
+}
+
 /* A node's own rules.  node is its number. */
 __attribute__((noinline)) __u32 lookup_list(__u64 list, __u32 node, const struct xdp_packet *p)
 {
@@ -102,6 +194,8 @@ __attribute__((noinline)) __u32 lookup_list(__u64 list, __u32 node, const struct
 
 	if (p == NULL || kind == XDP_LIST_NONE)
 		return LOOKUP_NONE;
+	if (kind == XDP_LIST_BLOCKS)
+		return lookup_blocks(first, p);
 	if (kind == XDP_LIST_INSIDE) {
 		const struct xdp_node *n = &hg_tables.node[MATCH_INDEX(node, XDP_NODES)];
 
@@ -112,6 +206,7 @@ __attribute__((noinline)) __u32 lookup_list(__u64 list, __u32 node, const struct
 	for (__u32 i = 0; i < XDP_RUNS_MAX; i++) {
 		__u32 slot;
 
+		asm volatile("" : "+r"(i));
 		if (i * XDP_RUN >= count)
 			break;
 		slot = lookup_run(first + i * XDP_RUN, count - i * XDP_RUN, p);
@@ -156,12 +251,12 @@ __attribute__((noinline)) __u32 lookup_sources(__u32 node, const struct xdp_pack
 }
 
 /* A destination's node, all of it. */
-__attribute__((noinline)) __u32 lookup_node(__u32 node, const struct xdp_packet *p)
+static __always_inline __u32 lookup_node(__u32 node, const struct xdp_packet *p)
 {
 	const struct xdp_node *n = &hg_tables.node[MATCH_INDEX(node, XDP_NODES)];
 	__u32 slot;
 
-	if (p == NULL || !(MATCH_READ(n->filter) >> (p->bit & 63) & 1))
+	if (!(MATCH_READ(n->filter) >> (p->bit & 63) & 1))
 		return LOOKUP_NONE;
 	if (MATCH_READ(n->sources) != 0) {
 		slot = lookup_sources(node, p);

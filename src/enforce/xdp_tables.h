@@ -30,6 +30,14 @@ enum {
 	XDP_MASKS = 1 << 15,
 	XDP_RUN = 16,       /* records that are looked at in a row */
 	XDP_RUNS_MAX = 256, /* so many rows a list has at most */
+	XDP_BLOCKS = 1 << 12,
+	XDP_BLOCKS_MAX = 256, /* in a chain */
+	XDP_BLOCK_WORDS = 15, /* of 64 records each */
+	XDP_BLOCK_RECORDS = 64 * XDP_BLOCK_WORDS,
+	XDP_ROW_WORDS = 1 + XDP_BLOCK_WORDS,
+	XDP_ROWS = 1 << 16,
+	XDP_VALUES = 1 << 21,
+	XDP_PAGE = 256, /* values in a page */
 	XDP_DEEP_BLOCKS = 1 << 12,
 	XDP_DEEP = 1 << 20, /* 256 for each block */
 	XDP_IPV4_CELLS = 1 << 16,
@@ -49,9 +57,11 @@ enum {
 	XDP_LIST_COUNT = 32,
 	XDP_LIST_NONE = 0,
 	XDP_LIST_RECORDS = 1, /* count records from the first on */
+	XDP_LIST_BLOCKS = 3,  /* a chain of blocks, the first's number in first */
 	XDP_LIST_INSIDE = 2,  /* one in the node, then count - 1 records */
 
-	XDP_CLASSES = 4, /* of a filter, with XDP_CLASS_BITS each */
+	XDP_LANES_OF_BLOCK = 4, /* protocol, length, destination, source */
+	XDP_CLASSES = 4,        /* of a filter, with XDP_CLASS_BITS each */
 	XDP_CLASS_BITS = 16,
 
 	/* Lanes: their lowest bits.  Above each is a guard bit. */
@@ -105,6 +115,20 @@ struct xdp_node {
 	};
 };
 
+/* Up to XDP_BLOCK_RECORDS records, and which of them to look at.  For each lane that some of them
+ * constrain: value >> 8 is looked up in the first two pages of its values, which gives a page,
+ * there value & 255 gives a row.  Bit i of a row: record i accepts the value.  What all lanes' rows
+ * have in common is to be looked at, lowest first; the record itself decides.  A row's first word
+ * says which of its others are not 0. */
+struct xdp_block {
+	__u64 lo, hi;                    /* a box around all records */
+	__u32 next;                      /* block; 0: none */
+	__u32 first;                     /* record */
+	__u32 row;                       /* the block's row 0 */
+	__u32 value[XDP_LANES_OF_BLOCK]; /* 0: no record constrains this lane */
+	__u32 reserved[5];
+};
+
 struct xdp_set {
 	__u16 count, mask[XDP_SET_MAX];
 };
@@ -128,6 +152,9 @@ struct xdp_tables {
 	struct xdp_node node[XDP_NODES];
 	struct xdp_record record[XDP_RECORDS];
 	struct xdp_extra extra[XDP_EXTRAS];
+	struct xdp_block block[XDP_BLOCKS];
+	__u64 row[XDP_ROWS * XDP_ROW_WORDS];
+	__u16 value[XDP_VALUES];
 	struct xdp_set set[XDP_SETS];
 	struct xdp_mask mask[XDP_MASKS];
 	struct xdp_ipv4_cell ipv4[XDP_IPV4_CELLS];
@@ -136,6 +163,14 @@ struct xdp_tables {
 	__u64 ipv6_48[XDP_IPV6_CELLS]; /* 48 to 64: bit 64 - n */
 	__u64 ipv6_64[XDP_IPV6_CELLS]; /* 65 to 128: bit 128 - n */
 };
+
+/* A lane's value out of all of them. */
+static inline __attribute__((always_inline)) __u32 xdp_lane(__u64 lanes, __u32 lane)
+{
+	__u32 lowest = lane == 0 ? XDP_LANE_PROTOCOL : XDP_LANE_LENGTH + 18 * (lane - 1);
+
+	return (__u32)(lanes >> lowest) & (lane == 0 ? 0x1ff : 0x1ffff);
+}
 
 /* Where a node is looked for. */
 static inline __attribute__((always_inline)) __u64 xdp_hash(__u64 a, __u64 b, __u32 mask,
