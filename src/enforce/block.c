@@ -45,12 +45,10 @@ bool blocks_init(struct blocks *b, struct xdp_tables *t, struct space *records)
 	b->t = t;
 	b->records = records;
 	b->hashed = calloc(HASHED, sizeof(*b->hashed));
-	space_init(&b->blocks, XDP_BLOCKS);
-	space_init(&b->rows, XDP_ROWS);
-	space_init(&b->values, XDP_VALUES);
 	/* Row 0 of all: a lane that is not there rules nothing out. */
 	memset(t->row, 0xff, XDP_ROW_WORDS * sizeof(t->row[0]));
-	return b->hashed != NULL;
+	return space_init(&b->blocks, XDP_BLOCKS) && space_init(&b->rows, XDP_ROWS) &&
+	       space_init(&b->values, XDP_VALUES) && b->hashed != NULL;
 }
 
 void blocks_done(struct blocks *b)

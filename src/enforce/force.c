@@ -47,7 +47,7 @@ bool xdp_grace(struct xdp *x, struct err *e)
 
 static size_t slots_free(const struct xdp *x)
 {
-	return x->slots.size - x->slots.top + x->slots.free[0].count;
+	return x->slots.available;
 }
 
 /* ---- The store -------------------------------------------------------------------------- */
@@ -165,8 +165,8 @@ static void accept(struct rule *r)
 
 static bool clear_counters(struct xdp *x, uint32_t slot, struct err *e)
 {
-	if (slot >= x->counted) {
-		x->counted = slot + 1;
+	if (!x->counted[slot]) {
+		x->counted[slot] = true;
 		return true;
 	}
 	memset(x->per_cpu, 0, (size_t)x->cpus * sizeof(*x->per_cpu));
@@ -354,6 +354,19 @@ size_t xdp_in_force(const struct xdp *x)
 	return x->in_force;
 }
 
+static bool spaces_init(struct xdp *x)
+{
+	return space_init(&x->slots, XDP_SLOTS) && space_init(&x->thens, XDP_ACTIONS) &&
+	       space_init(&x->chunks, STORE_CHUNKS) && space_take(&x->thens, 1) == ACTION_DISCARD;
+}
+
+static void spaces_done(struct xdp *x)
+{
+	space_done(&x->slots);
+	space_done(&x->thens);
+	space_done(&x->chunks);
+}
+
 /* ---- What is there ---------------------------------------------------------------------- */
 
 struct restoring {
@@ -399,11 +412,11 @@ static bool restore_all(struct xdp *x, struct restoring *at, struct ruleset *rs,
 		if (x->store[slot].in_force && !restore_rule(x, slot, at, rs, e))
 			return false;
 	at->thens[ACTION_DISCARD] = 1;
-	if (!space_restore(&x->slots, at->slots, XDP_SLOTS) ||
-	    !space_restore(&x->thens, at->thens, XDP_ACTIONS) ||
-	    !space_restore(&x->chunks, at->chunks, STORE_CHUNKS))
+	spaces_done(x);
+	if (!space_init_used(&x->slots, at->slots, XDP_SLOTS) ||
+	    !space_init_used(&x->thens, at->thens, XDP_ACTIONS) ||
+	    !space_init_used(&x->chunks, at->chunks, STORE_CHUNKS))
 		return err_at(e, 0, 0, "out of memory");
-	x->counted = XDP_SLOTS;
 	return index_commit(x->index, e);
 }
 
@@ -445,14 +458,12 @@ bool force_init(struct xdp *x, struct err *e)
 
 	if (getrandom(&seed, sizeof(seed), 0) < 0)
 		return err_at(e, 0, 0, "getrandom: %s", strerror(errno));
-	space_init(&x->slots, XDP_SLOTS);
-	space_init(&x->thens, XDP_ACTIONS);
-	space_init(&x->chunks, STORE_CHUNKS);
-	if (!x->found)
-		(void)space_take(&x->thens, 1); /* ACTION_DISCARD */
 	x->index = index_new(x->tables, seed, &kernel);
-	if (x->index == NULL)
+	x->counted = malloc(XDP_SLOTS * sizeof(*x->counted));
+	if (x->index == NULL || x->counted == NULL || !spaces_init(x))
 		return err_at(e, 0, 0, "out of memory");
+	/* Those before us have counted we know not where. */
+	memset(x->counted, x->found, XDP_SLOTS * sizeof(*x->counted));
 	return then_write(x, ACTION_ACCEPT, &(struct plan_then){ .kind = XDP_THEN_ACCEPT }, e) &&
 	       then_write(x, ACTION_DISCARD, &(struct plan_then){ .kind = XDP_THEN_DISCARD }, e);
 }
@@ -460,7 +471,6 @@ bool force_init(struct xdp *x, struct err *e)
 void force_done(struct xdp *x)
 {
 	index_free(x->index);
-	space_done(&x->slots);
-	space_done(&x->thens);
-	space_done(&x->chunks);
+	free(x->counted);
+	spaces_done(x);
 }

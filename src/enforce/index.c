@@ -743,7 +743,8 @@ static bool publish(struct index *ix, struct place *p)
 	struct draft_list list;
 	uint64_t before = p->filter, filter = own_filter(p);
 
-	if (!(p->records > XDP_RUN && chain_write(ix, p, &list)) && !list_write(ix, p, &list))
+	if (!(p->records > INDEX_PLAIN_MAX && chain_write(ix, p, &list)) &&
+	    !list_write(ix, p, &list))
 		return false;
 	if (is_source(p))
 		below_add(ix, p->parent, filter & ~before);
@@ -910,6 +911,15 @@ static bool make_roots(struct index *ix)
 	return true;
 }
 
+static bool spaces_init(struct index *ix)
+{
+	bool ok = space_init(&ix->records, XDP_RECORDS) && space_init(&ix->extras, XDP_EXTRAS) &&
+		  space_init(&ix->full, XDP_FULL);
+
+	ix->records.reserve = 4 * XDP_RUN * XDP_RUNS_MAX;
+	return ok;
+}
+
 struct index *index_new(struct xdp_tables *t, uint64_t seed, const struct index_kernel *k)
 {
 	struct index *ix = calloc(1, sizeof(*ix));
@@ -920,13 +930,9 @@ struct index *index_new(struct xdp_tables *t, uint64_t seed, const struct index_
 	ix->kernel = *k;
 	t->seed = seed;
 	t->node_mask = XDP_NODES - 1;
-	space_init(&ix->records, XDP_RECORDS);
-	ix->records.reserve = 4 * XDP_RUN * XDP_RUNS_MAX;
-	space_init(&ix->extras, XDP_EXTRAS);
-	space_init(&ix->full, XDP_FULL);
-	sets_init(&ix->sets, t->set);
 	fill_masks(t);
-	if (blocks_init(&ix->blocks, t, &ix->records) && reach_init(&ix->reach, t) &&
+	if (spaces_init(ix) && sets_init(&ix->sets, t->set) &&
+	    blocks_init(&ix->blocks, t, &ix->records) && reach_init(&ix->reach, t) &&
 	    make_roots(ix))
 		return ix;
 	index_free(ix);

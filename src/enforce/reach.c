@@ -16,14 +16,13 @@
 bool reach_init(struct reach *r, struct xdp_tables *t)
 {
 	*r = (struct reach){ .t = t };
-	space_init(&r->blocks, XDP_DEEP_BLOCKS);
 	r->ipv4 = calloc(XDP_IPV4_CELLS, sizeof(*r->ipv4));
 	r->ipv4_deep = calloc(XDP_DEEP, sizeof(*r->ipv4_deep));
 	r->ipv6_32 = calloc(XDP_IPV6_CELLS, sizeof(*r->ipv6_32));
 	r->ipv6_48 = calloc(XDP_IPV6_CELLS, sizeof(*r->ipv6_48));
 	r->ipv6_64 = calloc(XDP_IPV6_CELLS, sizeof(*r->ipv6_64));
-	return r->ipv4 != NULL && r->ipv4_deep != NULL && r->ipv6_32 != NULL &&
-	       r->ipv6_48 != NULL && r->ipv6_64 != NULL;
+	return space_init(&r->blocks, XDP_DEEP_BLOCKS) && r->ipv4 != NULL && r->ipv4_deep != NULL &&
+	       r->ipv6_32 != NULL && r->ipv6_48 != NULL && r->ipv6_64 != NULL;
 }
 
 void reach_done(struct reach *r)

@@ -7,11 +7,11 @@
 
 #include "enforce/box.h"
 
-void sets_init(struct sets *s, struct xdp_set *table)
+bool sets_init(struct sets *s, struct xdp_set *table)
 {
 	memset(s, 0, sizeof(*s));
 	s->table = table;
-	space_init(&s->space, XDP_SETS);
+	return space_init(&s->space, XDP_SETS);
 }
 
 void sets_done(struct sets *s)
@@ -30,7 +30,7 @@ static uint64_t set_hash(const struct xdp_set *set)
 
 static uint32_t find(const struct sets *s, const struct xdp_set *set, uint64_t hash)
 {
-	for (uint32_t i = 1; i < s->space.top; i++)
+	for (uint32_t i = 1; i < XDP_SETS; i++)
 		if (s->refs[i] > 0 && s->hash[i] == hash && s->table[i].count == set->count &&
 		    memcmp(s->table[i].mask, set->mask, set->count * sizeof(set->mask[0])) == 0)
 			return i;

@@ -25,7 +25,8 @@ struct sets {
 	uint64_t hash[XDP_SETS];
 };
 
-void sets_init(struct sets *s, struct xdp_set *table);
+/* False when memory is out. */
+bool sets_init(struct sets *s, struct xdp_set *table);
 void sets_done(struct sets *s);
 /* The number of the set of these masks, which is then referred to once more; 0 when there are none.
  * False when there is no room. */

@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: ISC */
-/* space.c - see space.h.  Blocks are split when no smaller one is free, and never joined again. */
+/* space.c - see space.h.
+ *
+ * A buddy system: a block of 2^n entries begins at a multiple of 2^n, is split when no smaller one
+ * is free, and joined with its other half when both are.  A block that was joined stays in its
+ * class's list; `free` tells that it is none any more.
+ */
 #include "enforce/space.h"
 
 #include <stdlib.h>
@@ -28,63 +33,112 @@ static bool push(struct space_blocks *b, uint32_t first, unsigned class)
 	return true;
 }
 
-void space_init(struct space *s, uint32_t size)
+/* Takes out of the list what is no free block, or is there twice. */
+static void tidy(struct space *s, unsigned class)
 {
-	*s = (struct space){ .top = 1, .size = size };
+	struct space_blocks *b = &s->list[class];
+	size_t kept = 0;
+
+	for (size_t i = 0; i < b->count; i++)
+		if (s->free[b->list[i].first] == class + 1) {
+			s->free[b->list[i].first] = 0;
+			b->list[kept++] = b->list[i];
+		}
+	for (size_t i = 0; i < kept; i++)
+		s->free[b->list[i].first] = (uint8_t)(class + 1);
+	b->count = kept;
+}
+
+static void add_free(struct space *s, uint32_t first, unsigned class)
+{
+	if (s->list[class].count > 64 + 4 * s->live[class])
+		tidy(s, class);
+	if (!push(&s->list[class], first, class)) {
+		s->lost++;
+		return;
+	}
+	s->free[first] = (uint8_t)(class + 1);
+	s->live[class]++;
+}
+
+/* Joins it with its other half as long as that is free. */
+static void release(struct space *s, uint32_t first, unsigned class)
+{
+	s->available += UINT32_C(1) << class;
+	while (class + 1 < SPACE_CLASSES) {
+		uint32_t other = first ^ UINT32_C(1) << class;
+
+		if (other >= s->size || s->free[other] != class + 1)
+			break;
+		s->free[other] = 0;
+		s->live[class]--;
+		first &= ~(UINT32_C(1) << class);
+		class ++;
+	}
+	add_free(s, first, class);
+}
+
+bool space_init_used(struct space *s, const uint8_t *in_use, uint32_t size)
+{
+	*s = (struct space){ .size = size, .free = calloc(size, 1) };
+	if (s->free == NULL)
+		return false;
+	for (uint32_t i = size; i-- > 1;)
+		if (in_use == NULL || !in_use[i])
+			release(s, i, 0);
+	return s->lost == 0;
+}
+
+bool space_init(struct space *s, uint32_t size)
+{
+	return space_init_used(s, NULL, size);
 }
 
 void space_done(struct space *s)
 {
 	for (unsigned i = 0; i < SPACE_CLASSES; i++)
-		free(s->free[i].list);
+		free(s->list[i].list);
 	free(s->leaving.list);
+	free(s->free);
 }
 
-/* A free block of a larger class gives up its first part; the rest goes to the smaller ones. */
-static uint32_t split(struct space *s, unsigned class)
+/* A free block of this class, which is then free no more; 0: there is none. */
+static uint32_t pop(struct space *s, unsigned class)
 {
-	unsigned from = class;
-	uint32_t first;
+	struct space_blocks *b = &s->list[class];
 
-	while (from < SPACE_CLASSES && s->free[from].count == 0)
-		from++;
-	if (from == SPACE_CLASSES)
-		return 0;
-	first = s->free[from].list[--s->free[from].count].first;
-	while (from-- > class)
-		s->lost += !push(&s->free[from], first + (UINT32_C(1) << from), from);
-	return first;
+	while (b->count > 0) {
+		uint32_t first = b->list[--b->count].first;
+
+		if (s->free[first] != class + 1)
+			continue;
+		s->free[first] = 0;
+		s->live[class]--;
+		return first;
+	}
+	return 0;
 }
 
 uint32_t space_take(struct space *s, uint32_t n)
 {
-	unsigned class = class_of(n);
-	uint32_t first = s->top, kept = s->may_use_reserve ? 0 : s->reserve;
+	unsigned class = class_of(n), from = class;
+	uint32_t first = 0, kept = s->may_use_reserve ? 0 : s->reserve;
 
-	if (class >= SPACE_CLASSES)
+	if (class >= SPACE_CLASSES || s->available < (UINT32_C(1) << class) + kept)
 		return 0;
-	if (s->free[class].count == 0 && s->size - s->top >= (UINT32_C(1) << class) + kept) {
-		s->top += UINT32_C(1) << class;
-		return first;
-	}
-	return split(s, class);
-}
-
-bool space_restore(struct space *s, const uint8_t *in_use, uint32_t n)
-{
-	for (uint32_t i = n; i-- > 1;)
-		if (in_use[i])
-			s->top = s->top > i ? s->top : i + 1;
-		else if (i < s->top && !push(&s->free[0], i, 0))
-			return false;
-	return true;
+	while (from < SPACE_CLASSES && (first = pop(s, from)) == 0)
+		from++;
+	if (first == 0)
+		return 0;
+	s->available -= UINT32_C(1) << class;
+	while (from-- > class) /* the first part is taken, the others are free */
+		add_free(s, first + (UINT32_C(1) << from), from);
+	return first;
 }
 
 void space_give_back(struct space *s, uint32_t first, uint32_t n)
 {
-	unsigned class = class_of(n);
-
-	s->lost += !push(&s->free[class], first, class);
+	release(s, first, class_of(n));
 }
 
 void space_leave(struct space *s, uint32_t first, uint32_t n)
@@ -94,10 +148,7 @@ void space_leave(struct space *s, uint32_t first, uint32_t n)
 
 void space_grace(struct space *s)
 {
-	for (size_t i = 0; i < s->leaving.count; i++) {
-		const struct space_block *b = &s->leaving.list[i];
-
-		s->lost += !push(&s->free[b->class], b->first, b->class);
-	}
+	for (size_t i = 0; i < s->leaving.count; i++)
+		release(s, s->leaving.list[i].first, s->leaving.list[i].class);
 	s->leaving.count = 0;
 }

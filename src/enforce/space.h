@@ -26,17 +26,20 @@ struct space_blocks {
 };
 
 struct space {
-	uint32_t top, size; /* entries from top on were never handed out */
-	uint32_t reserve;   /* the last so many, handed out only when */
+	uint32_t size, available;
+	uint32_t reserve; /* so many are handed out only when: */
 	bool may_use_reserve;
-	size_t lost; /* blocks that could not be remembered, memory being out */
-	struct space_blocks free[SPACE_CLASSES], leaving;
+	size_t lost;                /* blocks that could not be remembered, memory being out */
+	uint8_t *free;              /* of a free block's first entry its class + 1, else 0 */
+	size_t live[SPACE_CLASSES]; /* free blocks; lists also have some that are no more */
+	struct space_blocks list[SPACE_CLASSES], leaving;
 };
 
-void space_init(struct space *s, uint32_t size);
+/* Numbers 1 to size - 1.  False when memory is out. */
+bool space_init(struct space *s, uint32_t size);
+/* Those of them that are not in use. */
+bool space_init_used(struct space *s, const uint8_t *in_use, uint32_t size);
 void space_done(struct space *s);
-/* Numbers 1 to n - 1 that are in use are not free; those that are not are.  Of a new space. */
-bool space_restore(struct space *s, const uint8_t *in_use, uint32_t n);
 /* n entries one behind the other, or more; 0: there are none. */
 uint32_t space_take(struct space *s, uint32_t n);
 /* Of a block of n entries that no packet has seen. */

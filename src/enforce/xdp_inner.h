@@ -28,7 +28,7 @@ struct xdp {
 	struct index *index;
 	struct space slots, thens, chunks;
 	size_t in_force;
-	uint32_t counted; /* slots from this on have never counted */
+	bool *counted; /* slots that packets may have counted in */
 };
 
 bool force_init(struct xdp *x, struct err *e);
