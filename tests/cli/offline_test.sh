@@ -67,7 +67,7 @@ marker=ffffffffffffffffffffffffffffffff
 update=${marker}0044020000002d4001010040020040050400000064c010088006000000000000800e1100018500000b0118c00002038106058117
 input=
 
-plan 44
+plan 45
 
 check 'decode prints RFC 8955 4.3.1 as a rule' prints "$rfc_rule" 0 decode "$rfc"
 check 'decode takes upper case' prints "$rfc_rule" 0 decode "$(echo "$rfc" | tr a-f A-F)"
