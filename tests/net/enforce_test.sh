@@ -230,15 +230,18 @@ return_settles() {
 		within 5 connects 192.0.2.2 24 && within 5 blocked 192.0.2.2 23
 }
 
+counted() {
+	reported "$1" '"state": "enforced"' && [ "$(value packets)" -gt 0 ]
+}
+
 # A counter that was there when we died is there when we are back.
 return_keeps_counters() {
 	connects 192.0.2.2 23
-	within 5 reported "$TCP23" '"state": "enforced"' || return 1
-	sleep 1.2
-	before=$(sed 's/.*"packets": \([0-9]*\),.*/\1/; s/^"//' "$work/line")
+	within 5 counted "$TCP23" || return 1
+	before=$(value packets)
 	stop KILL
-	start && sleep 1.5 && reported "$TCP23" || return 1
-	after=$(sed 's/.*"packets": \([0-9]*\),.*/\1/' "$work/line")
+	start && sleep 1.5 && within 5 reported "$TCP23" '"state": "enforced"' || return 1
+	after=$(value packets)
 	echo "before $before, after $after"
 	[ "$before" -gt 0 ] && [ "$after" -ge "$before" ]
 }
