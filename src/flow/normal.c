@@ -18,6 +18,7 @@
  */
 #include "flow/flow.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 
 enum {
@@ -296,15 +297,16 @@ bool flow_normal_make(const struct flow_nlri *n, struct flow_normal *ret, struct
 		[FLOW_NUMERIC] = take_numeric,
 		[FLOW_BITMASK] = take_bitmask,
 	};
-	struct flow_normal normal = { .family = n->family };
 	struct rd r = flow_nlri_components(n);
 	struct flow_comp c;
 
+	/* The spans are most of it, and only those counted are ever looked at. */
+	memset(ret, 0, offsetof(struct flow_normal, spans));
+	ret->family = n->family;
 	if (rd_left(&r) == 0)
 		return err_at(e, 0, rd_offset(&r), "no component");
 	while (flow_comp_next(&r, n->family, &c))
-		if (!take[flow_comp_type(c.type, n->family)->kind](n, &c, &normal, e))
+		if (!take[flow_comp_type(c.type, n->family)->kind](n, &c, ret, e))
 			return false;
-	*ret = normal;
 	return true;
 }
