@@ -331,9 +331,13 @@ static uint64_t filter_make(const struct ranges r[RANGES])
 	for (unsigned i = 0; i < sizeof(with_ports) / sizeof(with_ports[0]); i++)
 		if (range_has(&r[RANGE_PROTOCOL], with_ports[i]))
 			filter |= filter_sources(with_ports[i], &r[RANGE_SOURCE]);
-	for (uint32_t v = 0; v <= XDP_PROTOCOL_UNKNOWN; v++)
-		if (xdp_filter_bit(v, 0) >= 3 * XDP_CLASS_BITS && range_has(&r[RANGE_PROTOCOL], v))
-			filter |= UINT64_C(1) << xdp_filter_bit(v, 0);
+	for (unsigned i = 0; i < r[RANGE_PROTOCOL].count; i++) {
+		struct flow_span s = range_at(&r[RANGE_PROTOCOL], i);
+
+		for (uint32_t v = s.lo; v <= s.hi; v++)
+			if (xdp_filter_bit(v, 0) >= 3 * XDP_CLASS_BITS)
+				filter |= UINT64_C(1) << xdp_filter_bit(v, 0);
+	}
 	return filter;
 }
 
