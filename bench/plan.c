@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /* plan.c - what a packet and a change cost, by the number of rules.
  *
- * Rules: an operator's, 16 networks of its own, attacked hosts and networks in them, amplifiers.
+ * Rules: an operator's, 16 networks of its own, attacked hosts and networks in them, amplifiers
+ * (mix.h); then, at one size, sets that are made to be slow, beside the operator's.
  * Packets: a hit fits a rule drawn at random; a miss outside is for none of the networks; a miss
  * inside is for a rule's destination and a port that no rule names.  Nanoseconds are CPU time of
  * parser and lookup in the kernel's test run, the copying of frames taken off; the ratio is to the
  * same program without rules and with the same packets.
  *
- * Usage: plan OBJECT [RULES]...
+ * Usage: plan OBJECT [RULES]...  (with RULES: no slow sets)
  */
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -20,6 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "bench/mix.h"
 #include "enforce/ruleset.h"
 #include "enforce/xdp.h"
 #include "flow/flow.h"
@@ -30,6 +32,7 @@ enum {
 	ROUNDS = 5,
 	REPEAT = 100000,
 	CHANGES = 2000,
+	ADVERSARIAL = 10000, /* rules */
 	OBJECT_MAX = 1 << 20
 };
 
@@ -49,19 +52,10 @@ struct bench {
 	struct state *state;
 	struct ruleset rules;
 	struct drawn *drawn;
+	struct rule **list;
 	size_t count;
 	bool ipv6;
-};
-
-/* A rule as it was drawn, so that a packet can be made to fit. */
-struct drawn {
-	struct rule *rule;
-	uint8_t destination[16], source[16];
-	uint8_t destination_length, source_length; /* 0: none */
-	uint8_t protocol, flags, icmp, dscp;
-	bool fragment, has_dscp;
-	uint16_t source_lo, source_hi, destination_lo, destination_hi; /* 0..65535: any */
-	uint16_t length_lo, length_hi;
+	enum mix mix;
 };
 
 static void die(const char *what)
@@ -70,148 +64,7 @@ static void die(const char *what)
 	exit(1);
 }
 
-/* ---- Chance ---------------------------------------------------------------------------- */
-
-static uint64_t chance = 88172645463325252;
-
-static uint32_t below(uint32_t n)
-{
-	chance ^= chance << 13;
-	chance ^= chance >> 7;
-	chance ^= chance << 17;
-	return (uint32_t)(chance >> 32) % n;
-}
-
-static bool percent(uint32_t n)
-{
-	return below(100) < n;
-}
-
 /* ---- Rules ------------------------------------------------------------------------------ */
-
-static const uint16_t amplifiers[] = { 19, 53, 123, 161, 389, 1900, 11211, 17, 69, 137, 520, 3702 };
-static const uint16_t services[] = { 22, 25, 53, 80, 443, 8080, 3389, 27015, 25565, 3074 };
-
-static uint16_t amplifier(void)
-{
-	return amplifiers[below(sizeof(amplifiers) / sizeof(amplifiers[0]))];
-}
-
-static uint16_t service(void)
-{
-	return services[below(sizeof(services) / sizeof(services[0]))];
-}
-
-/* A host in one of 16 networks; inside: one of the operator's. */
-static void draw_address(uint8_t out[16], bool ipv6, bool inside)
-{
-	static const uint8_t ipv6_base[4] = { 0x20, 0x01, 0x0d, 0xb8 };
-
-	for (int i = 0; i < 16; i++)
-		out[i] = (uint8_t)below(256);
-	if (!ipv6) {
-		out[0] = inside ? 100 : 200;
-		out[1] = inside ? (uint8_t)(64 + below(16)) : out[1];
-		return;
-	}
-	memcpy(out, ipv6_base, 4);
-	out[4] = inside ? (uint8_t)(0x10 + below(16)) : (uint8_t)(0x80 | out[4]);
-	out[6] = out[7] = 0;
-	memset(out + 8, 0, 6);
-}
-
-static void draw_rest(struct drawn *d)
-{
-	uint32_t p = below(100);
-
-	d->protocol = 17;
-	if (p < 35) {
-		d->source_lo = d->source_hi = amplifier();
-	} else if (p < 50) {
-		d->destination_lo = d->destination_hi = service();
-	} else if (p < 60) {
-		d->destination_lo = (uint16_t)below(60000);
-		d->destination_hi = (uint16_t)(d->destination_lo + 1 + below(5000));
-	} else if (p < 78) {
-		d->protocol = 6;
-		d->flags = p < 72 ? 2 : 0;
-		d->destination_lo = d->destination_hi = service();
-	} else if (p < 84) {
-		d->source_lo = d->source_hi = amplifier();
-		d->length_lo = (uint16_t)(400 + below(800));
-		d->length_hi = (uint16_t)(d->length_lo + below(200));
-	} else if (p < 88) {
-		d->protocol = 1;
-		d->icmp = 8;
-	} else if (p < 91) {
-		d->fragment = true;
-	} else if (p < 95) {
-		d->protocol = 47;
-	} else if (p < 97) {
-		d->source_lo = 1024;
-		d->destination_lo = d->destination_hi = service();
-		d->has_dscp = true;
-		d->dscp = (uint8_t)below(64);
-	}
-}
-
-static void draw_without_destination(struct drawn *d, bool ipv6)
-{
-	if (percent(10)) {
-		draw_address(d->source, ipv6, false);
-		d->source_length = ipv6 ? 48 : 24;
-		return;
-	}
-	d->protocol = 17;
-	if (percent(10))
-		d->destination_lo = d->destination_hi = (uint16_t)below(65536);
-	else
-		d->source_lo = d->source_hi = percent(50) ? amplifier() : (uint16_t)below(65536);
-	d->length_lo = (uint16_t)(100 + below(1200));
-	d->length_hi = (uint16_t)(d->length_lo + below(200));
-}
-
-static void draw_prefixes(struct drawn *d, bool ipv6, uint8_t victims[3][16])
-{
-	unsigned host = ipv6 ? 128 : 32, net = ipv6 ? 64 : 24;
-	uint32_t p = below(95);
-
-	draw_address(d->destination, ipv6, true);
-	if (p < 70) {
-		uint8_t *victim = victims[below(3)];
-
-		d->destination_length = (uint8_t)host;
-		memcpy(percent(50) ? d->destination : victim, percent(50) ? victim : d->destination,
-		       16);
-	} else if (p < 88) {
-		d->destination_length = (uint8_t)net;
-	} else if (p < 90) {
-		d->destination_length = (uint8_t)(ipv6 ? 40 + below(88) : 16 + below(16));
-	} else {
-		d->destination_length = (uint8_t)(percent(50) ? host : net);
-		draw_address(d->source, ipv6, false);
-		d->source_length = (uint8_t)(percent(66) ? host : ipv6 ? 48 : 24);
-	}
-}
-
-static void draw(struct drawn *d, bool ipv6)
-{
-	static uint8_t victims[3][16];
-
-	memset(d, 0, sizeof(*d));
-	d->source_hi = d->destination_hi = d->length_hi = 65535;
-	if (percent(5)) {
-		draw_without_destination(d, ipv6);
-		return;
-	}
-	draw_prefixes(d, ipv6, victims);
-	if (d->source_length == 0 || percent(50))
-		draw_rest(d);
-	if (ipv6 && d->protocol == 1) {
-		d->protocol = 58;
-		d->icmp = 128;
-	}
-}
 
 static void write_prefix(struct wr *w, uint8_t type, const uint8_t *address, uint8_t len, bool ipv6)
 {
@@ -258,7 +111,7 @@ static bool add_rule(struct bench *b, struct drawn *d)
 	struct flow_actions discard = { .has_rate_bytes = true };
 	struct flow_nlri n = { .family = b->ipv6 ? FLOW_IPV6 : FLOW_IPV4, .octets = room };
 
-	draw(d, b->ipv6);
+	mix_draw(b->mix, d, b->ipv6);
 	write_prefix(&w, FLOW_DESTINATION, d->destination, d->destination_length, b->ipv6);
 	write_prefix(&w, FLOW_SOURCE, d->source, d->source_length, b->ipv6);
 	if (d->protocol != 0)
@@ -290,7 +143,7 @@ static bool add_rule(struct bench *b, struct drawn *d)
 
 static uint16_t between(uint16_t lo, uint16_t hi)
 {
-	return (uint16_t)(lo + below((uint32_t)hi - lo + 1));
+	return (uint16_t)(lo + mix_below((uint32_t)hi - lo + 1));
 }
 
 static void fit_prefix(uint8_t *to, const uint8_t *prefix, unsigned len)
@@ -341,8 +194,8 @@ static void make_frame(const struct bench *b, uint8_t out[FRAME], struct drawn d
 	uint8_t to[16], from[16];
 
 	memset(out, 0, FRAME);
-	draw_address(to, b->ipv6, true);
-	draw_address(from, b->ipv6, false);
+	mix_address(to, b->ipv6, true);
+	mix_address(from, b->ipv6, false);
 	fit_prefix(to, d.destination, d.destination_length);
 	fit_prefix(from, d.source, d.source_length);
 	if (d.protocol == 0)
@@ -380,14 +233,14 @@ static void make_frames(struct bench *b, enum trace trace)
 				   .destination_hi = 65535 };
 
 		if (trace == HIT)
-			d = b->drawn[below((uint32_t)b->count)];
+			d = b->drawn[mix_below((uint32_t)b->count)];
 		if (trace == MISS_INSIDE)
 			for (int tries = 0; tries < 100 && d.destination_length == 0; tries++)
-				d = b->drawn[below((uint32_t)b->count)];
+				d = b->drawn[mix_below((uint32_t)b->count)];
 		if (trace == MISS_OUTSIDE) {
-			draw_address(d.destination, b->ipv6, false);
+			mix_address(d.destination, b->ipv6, false);
 			d.destination_length = b->ipv6 ? 128 : 32;
-			d.protocol = percent(50) ? 17 : 6;
+			d.protocol = mix_percent(50) ? 17 : 6;
 			d.length_hi = 90; /* below what rules without destination ask for */
 		}
 		if (trace == MISS_INSIDE)
@@ -491,7 +344,7 @@ static void measure_changes(struct bench *b)
 	size_t n = 0;
 
 	for (size_t i = 0; i < CHANGES; i++) {
-		struct rule *r = b->drawn[below((uint32_t)b->count)].rule;
+		struct rule *r = b->drawn[mix_below((uint32_t)b->count)].rule;
 		double start = now_us(), middle;
 
 		change(b, &r, 1, false);
@@ -504,28 +357,28 @@ static void measure_changes(struct bench *b)
 	print_times("one in", in, n);
 }
 
-static void measure_size(struct bench *b, size_t count)
+static void draw_rules(struct bench *b, size_t count)
 {
-	struct rule **list = calloc(count, sizeof(*list));
-	double empty[TRACES], start;
-
 	b->drawn = calloc(count, sizeof(*b->drawn));
-	if (list == NULL || b->drawn == NULL)
+	b->list = calloc(count, sizeof(*b->list));
+	if (b->list == NULL || b->drawn == NULL)
 		die("out of memory");
 	ruleset_init(&b->rules, 7);
 	for (b->count = 0; b->count < count;)
 		b->count += add_rule(b, &b->drawn[b->count]);
 	for (size_t i = 0; i < count; i++)
-		list[i] = b->drawn[i].rule;
-	printf("IPv%d, %zu rules\n", b->ipv6 ? 6 : 4, count);
-	for (int t = 0; t < TRACES; t++) {
-		make_frames(b, t);
-		empty[t] = measure(b);
-	}
-	start = now_us();
-	change(b, list, count, true);
-	printf("    all in    %.1f ms, %zu in force\n", (now_us() - start) / 1e3,
-	       xdp_in_force(b->x));
+		b->list[i] = b->drawn[i].rule;
+}
+
+static void forget_rules(struct bench *b)
+{
+	ruleset_done(&b->rules);
+	free(b->drawn);
+	free(b->list);
+}
+
+static void measure_traces(struct bench *b, const double empty[TRACES])
+{
 	for (int t = 0; t < TRACES; t++) {
 		double ns;
 
@@ -534,13 +387,59 @@ static void measure_size(struct bench *b, size_t count)
 		printf("    %-12s %7.1f ns   %3u %% dropped   %5.2f times no rules (%.1f ns)\n",
 		       trace_names[t], ns, dropped(b), ns / empty[t], empty[t]);
 	}
+}
+
+static void measure_size(struct bench *b, size_t count)
+{
+	double empty[TRACES], start;
+
+	draw_rules(b, count);
+	printf("IPv%d, %zu rules\n", b->ipv6 ? 6 : 4, count);
+	for (int t = 0; t < TRACES; t++) {
+		make_frames(b, t);
+		empty[t] = measure(b);
+	}
+	start = now_us();
+	change(b, b->list, count, true);
+	printf("    all in    %.1f ms, %zu in force\n", (now_us() - start) / 1e3,
+	       xdp_in_force(b->x));
+	measure_traces(b, empty);
 	measure_changes(b);
 	start = now_us();
-	change(b, list, count, false);
+	change(b, b->list, count, false);
 	printf("    all out   %.1f ms\n", (now_us() - start) / 1e3);
-	ruleset_done(&b->rules);
-	free(b->drawn);
-	free(list);
+	forget_rules(b);
+}
+
+static const char *refusal(const struct bench *b)
+{
+	for (size_t i = 0; i < b->count; i++)
+		if (b->list[i]->why_table != NULL)
+			return b->list[i]->why_table;
+	return "";
+}
+
+/* Sets made to be slow; benign: a hit among the operator's rules, filled in by them. */
+static void measure_mix(struct bench *b, enum mix m, double *benign)
+{
+	b->mix = m;
+	draw_rules(b, ADVERSARIAL);
+	change(b, b->list, b->count, true);
+	printf("IPv%d, %d rules, %s: %zu in force %s\n", b->ipv6 ? 6 : 4, ADVERSARIAL, mix_names[m],
+	       xdp_in_force(b->x), refusal(b));
+	for (int t = 0; t < TRACES; t++) {
+		double ns;
+
+		make_frames(b, t);
+		ns = measure(b);
+		if (m == MIX_REAL && t == HIT)
+			*benign = ns;
+		printf("    %-12s %7.1f ns   %3u %% dropped   %5.2f times a benign hit\n",
+		       trace_names[t], ns, dropped(b), ns / *benign);
+	}
+	change(b, b->list, b->count, false);
+	forget_rules(b);
+	b->mix = MIX_REAL;
 }
 
 /* ---- The program ------------------------------------------------------------------------- */
@@ -616,11 +515,15 @@ int main(int argc, char **argv)
 	printf("load and tables %.0f ms\n", (now_us() - start) / 1e3);
 	b.frames = map_of(b.x, "bench_frames", (size_t)FRAMES * FRAME);
 	b.state = map_of(b.x, "bench_state", sizeof(*b.state));
-	for (int v6 = 0; v6 < 2; v6++)
-		for (int i = 0; i < n; i++) {
-			b.ipv6 = v6;
+	for (int v6 = 0; v6 < 2; v6++) {
+		double benign = 0;
+
+		b.ipv6 = v6;
+		for (int i = 0; i < n; i++)
 			measure_size(&b, strtoul(sizes[i], NULL, 10));
-		}
+		for (enum mix m = 0; m < MIXES && argc == 2; m++)
+			measure_mix(&b, m, &benign);
+	}
 	xdp_free(b.x);
 	free((void *)image.octets);
 	return 0;
