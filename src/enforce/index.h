@@ -22,7 +22,7 @@
 enum {
 	/* Sources that a packet tries at most, over all destinations that it meets: for each
 	 * destination mask in use the most source masks that one node of it has, summed up. */
-	INDEX_PROBES_MAX = 128,
+	INDEX_PROBES_MAX = 64,
 	INDEX_PLAIN_MAX = 2 * XDP_RUN, /* longer lists are blocks */
 	INDEX_LIST_MAX = 65535,        /* records of one pair of prefixes */
 	INDEX_PENDING_MAX = 4096       /* freed pieces until a grace period is due */
