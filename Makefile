@@ -53,7 +53,7 @@ fuzz:
 	@tests/tools/fuzz build-fuzz $(FUZZ_SECONDS) $(TARGET)
 
 bench:
-	@./bootstrap demo check
+	@./bootstrap demo check bench
 	@$(MAKE) -s --no-print-directory programs
 	@bench/run
 

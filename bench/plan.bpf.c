@@ -19,7 +19,8 @@ enum {
 	BENCH_WORDS = 12, /* of a frame */
 	BENCH_COPY = 0,
 	BENCH_FIND = 1,
-	BENCH_ACT = 2
+	BENCH_ACT = 2,
+	BENCH_PASS = 3
 };
 
 struct bench_frame {
@@ -72,6 +73,8 @@ int headgate(struct xdp_md *ctx)
 		return XDP_ABORTED;
 	if (s->mode == BENCH_COPY)
 		return XDP_DROP;
+	if (s->mode == BENCH_PASS)
+		return XDP_PASS;
 	if (!parse_frame(ctx, &packet) || !lookup_first(&packet, &found))
 		return XDP_PASS;
 	return s->mode == BENCH_FIND ? XDP_DROP : act_on(&found, &packet);
