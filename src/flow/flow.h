@@ -256,8 +256,8 @@ struct flow_normal {
 };
 
 /* Of a checked NLRI.  False, with the reason, for a rule that may be passed on but never
- * enforced: an operand that has only reserved bits, so that clearing them would match all;
- * *ret is then of no use.  Of the spans only the first span_count are written. */
+ * enforced: an operand that has only reserved bits, so that clearing them would match all.
+ * Of the spans only the first span_count are written. */
 bool flow_normal_make(const struct flow_nlri *n, struct flow_normal *ret, struct err *e);
 
 /* ---- Reference matcher: match.c ------------------------------------------------------ */

@@ -297,16 +297,19 @@ bool flow_normal_make(const struct flow_nlri *n, struct flow_normal *ret, struct
 		[FLOW_NUMERIC] = take_numeric,
 		[FLOW_BITMASK] = take_bitmask,
 	};
+	/* The spans are most of it: only those that are counted are written, copied and read. */
+	const size_t head = offsetof(struct flow_normal, spans);
+	struct flow_normal normal;
 	struct rd r = flow_nlri_components(n);
 	struct flow_comp c;
 
-	/* The spans are most of it, and only those counted are ever looked at. */
-	memset(ret, 0, offsetof(struct flow_normal, spans));
-	ret->family = n->family;
+	memset(&normal, 0, head);
+	normal.family = n->family;
 	if (rd_left(&r) == 0)
 		return err_at(e, 0, rd_offset(&r), "no component");
 	while (flow_comp_next(&r, n->family, &c))
-		if (!take[flow_comp_type(c.type, n->family)->kind](n, &c, ret, e))
+		if (!take[flow_comp_type(c.type, n->family)->kind](n, &c, &normal, e))
 			return false;
+	memcpy(ret, &normal, head + normal.span_count * sizeof(normal.spans[0]));
 	return true;
 }
