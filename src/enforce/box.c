@@ -159,32 +159,45 @@ static void cube_add(const struct flag_table *t, unsigned mask, unsigned value, 
 	ret->list[ret->count++] = c;
 }
 
-/* What matches among the flags with i & mask == value: all of them, none, or one half and the
- * other. */
-static void cubes_split(const struct flag_table *t, unsigned mask, unsigned value,
-			struct cubes *ret)
+/* The lowest flag that decides among those with i & mask == value; 0: none does, and *ret_any says
+ * whether all match. */
+static unsigned cube_differs(const struct flag_table *t, struct cube c, bool *ret_any)
 {
-	unsigned matching = 0, all = 0, differs = 0;
+	unsigned differs = 0;
 
+	*ret_any = false;
 	for (unsigned i = 0; i < 1U << t->count; i++) {
-		if ((i & mask) != value)
+		if ((i & c.mask) != c.value)
 			continue;
-		all++;
-		matching += t->truth >> i & 1;
+		*ret_any |= t->truth >> i & 1;
 		for (unsigned b = 0; b < t->count; b++)
-			if (!(mask >> b & 1) &&
+			if (!(c.mask >> b & 1) &&
 			    (t->truth >> i & 1) != (t->truth >> (i ^ 1U << b) & 1))
 				differs |= 1U << b;
 	}
-	if (matching == 0)
-		return;
-	if (matching == all) {
-		cube_add(t, mask, value, ret);
-		return;
+	return differs & (~differs + 1);
+}
+
+/* What matches: all flags, none, or one half and the other. */
+static void cubes_split(const struct flag_table *t, struct cubes *ret)
+{
+	struct cube halves[CUBE_BITS + 1] = { { 0 } };
+	unsigned left = 1;
+
+	while (left > 0) {
+		struct cube c = halves[--left];
+		bool any;
+		unsigned differs = cube_differs(t, c, &any);
+
+		if (differs != 0) {
+			c.mask = (uint16_t)(c.mask | differs);
+			halves[left++] = c;
+			c.value = (uint16_t)(c.value | differs);
+			halves[left++] = c;
+		} else if (any) {
+			cube_add(t, c.mask, c.value, ret);
+		}
 	}
-	differs &= ~differs + 1; /* the lowest */
-	cubes_split(t, mask | differs, value | differs, ret);
-	cubes_split(t, mask | differs, value, ret);
 }
 
 /* False: it takes a full test. */
@@ -198,7 +211,7 @@ static bool cubes_make(const struct flow_normal *n, struct cubes *ret)
 	if (!flag_table_make(n->tcp_flags, &t))
 		return false;
 	ret->count = 0;
-	cubes_split(&t, 0, 0, ret);
+	cubes_split(&t, ret);
 	return !ret->too_many;
 }
 

@@ -279,7 +279,7 @@ static bool destination_takes_source(struct index *ix, struct place *d, uint16_t
 	uint32_t probes = d->sources.count + (sets_used(&d->sources, mask) == 0);
 
 	if (d->bits == NULL)
-		d->bits = calloc(XDP_CLASSES * XDP_CLASS_BITS, sizeof(*d->bits));
+		d->bits = calloc((size_t)XDP_CLASSES * XDP_CLASS_BITS, sizeof(*d->bits));
 	if (d->bits == NULL)
 		return err_at(e, 0, 0, "out of memory");
 	return budget_allows(ix, d, probes, e);
@@ -332,13 +332,15 @@ static struct place *need_destination(struct index *ix, bool ipv6, const struct 
 	return p;
 }
 
-/* A place that has no rules and no sources goes; its destination may go with it. */
-static void collect(struct index *ix, struct place *p)
+static bool is_empty(const struct place *p)
+{
+	return p->count == 0 && p->below == 0 && p->mask != 0;
+}
+
+static void collect_one(struct index *ix, struct place *p)
 {
 	struct place *parent = p->parent;
 
-	if (p->count > 0 || p->below > 0 || p->mask == 0)
-		return;
 	if (is_source(p)) {
 		parent->below--;
 		sets_unuse(&parent->sources, (uint16_t)(p->mask & ~XDP_MASK_SOURCE));
@@ -351,8 +353,17 @@ static void collect(struct index *ix, struct place *p)
 		sets_drop(&ix->sets, p->set);
 	}
 	node_leave(ix, p);
-	if (parent != NULL && !parent->dirty)
-		collect(ix, parent);
+}
+
+/* A place that has no rules and no sources goes; its destination may go with it. */
+static void collect(struct index *ix, struct place *p)
+{
+	while (p != NULL && is_empty(p)) {
+		struct place *parent = p->parent;
+
+		collect_one(ix, p);
+		p = parent != NULL && !parent->dirty ? parent : NULL;
+	}
 }
 
 static struct place *need_place(struct index *ix, const struct box_rule *b, struct err *e)
@@ -463,7 +474,7 @@ static bool make_dirty(struct index *ix, struct place *p)
 {
 	if (p->dirty)
 		return true;
-	if (!grow(&ix->dirty, ix->dirty_count, &ix->dirty_room, sizeof(*ix->dirty)))
+	if (!grow(&ix->dirty, ix->dirty_count, &ix->dirty_room, sizeof(struct place *)))
 		return false;
 	ix->dirty[ix->dirty_count++] = p;
 	p->dirty = true;
@@ -533,7 +544,7 @@ void index_remove(struct index *ix, struct index_rule *r)
 {
 	if (!r->failed)
 		rule_take_out(ix, r);
-	if (grow(&ix->removed, ix->removed_count, &ix->removed_room, sizeof(*ix->removed)))
+	if (grow(&ix->removed, ix->removed_count, &ix->removed_room, sizeof(struct index_rule *)))
 		ix->removed[ix->removed_count++] = r;
 }
 

@@ -40,6 +40,7 @@ void reach_grace(struct reach *r)
 	space_grace(&r->blocks);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): an atomic store writes it */
 static void set_bit(__u64 *word, unsigned bit, bool on)
 {
 	uint64_t v = on ? *word | UINT64_C(1) << bit : *word & ~(UINT64_C(1) << bit);
@@ -47,6 +48,7 @@ static void set_bit(__u64 *word, unsigned bit, bool on)
 	__atomic_store_n(word, v, __ATOMIC_RELEASE);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): an atomic store writes it */
 static void set_deep(uint16_t *word, unsigned bit, bool on)
 {
 	unsigned v = on ? *word | 1U << bit : *word & ~(1U << bit);
