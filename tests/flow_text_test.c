@@ -141,6 +141,8 @@ static const struct match matches[] = {
 	{ "tcp-flags =syn/2;", "09 91 0002", NULL },
 	{ "tcp-flags 0xf000/2;", "09 90 f000", NULL },
 	{ "fragment 0xf0/1;", "0c 80 f0", NULL },
+	{ "source ::/0; fragment 0x3/1;", "02 00 00 0c 80 03", NULL },
+	{ "source ::/0; fragment [ first-fragment last-fragment ];", "02 00 00 0c 00 04 80 08", NULL },
 	{ "dscp =200/1;", "0b 81 c8", NULL },
 };
 /* clang-format on */
@@ -285,6 +287,8 @@ static const struct wrong wrongs[] = {
 	{ "match { tcp-flags 0x1000; }", 19, "tcp-flags goes up to 4095: '0x1000'" },
 	{ "match { tcp-flags syn+sin; }", 19, "not a value of this component: 'syn+sin'" },
 	{ "match { tcp-flags syn+; }", 19, "not a value of this component: 'syn+'" },
+	{ "match { fragment dont-fragment; source ::/0; }", 18, "IPv6 has no dont-fragment: 'dont-fragment'" },
+	{ "match { source ::/0; fragment [ first-fragment =3 ]; }", 46, "IPv6 has no dont-fragment: '=3'" },
 	{ "match { fragment 16; }", 18, "fragment goes up to 15: '16'" },
 	{ "match { fragment =not-a-fragment; }", 19, "not a value of this component: '=not-a-fragment'" },
 	/* prefixes */
@@ -383,7 +387,6 @@ static const struct odd odds[] = {
 	{ "match { source 10.0.0.0/8; next-header udp; }", 28, "an ipv6 word in an ipv4 rule" },
 	{ "match { source ::/0; traffic-class 200; }", 36, "only the low six bits count" },
 	{ "match { icmp-type echo-request; source ::/0; }", 19, "the word is a number of ICMPv4" },
-	{ "match { fragment dont-fragment; source ::/0; }", 18, "IPv6 has no dont-fragment" },
 	{ TCP " then { rate-limit 10 packets; }", 47, "packets a second, as it says" },
 	{ TCP " then { rate-limit 2000000000000; }", 44, "rate-limit is cut" },
 	{ TCP " then { rate-limit 9600.5; }", 44, "ExaBGP takes whole numbers only" },

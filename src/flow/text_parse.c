@@ -146,9 +146,6 @@ static enum flow_family settle_family(struct rule_parse *r)
 		flow_parse_warn(p, &r->icmp_name,
 				"the word is a number of ICMPv4, as in ExaBGP; "
 				"write the number of ICMPv6");
-	if (f == FLOW_IPV6 && r->has_dont_fragment)
-		flow_parse_warn(p, &r->dont_fragment,
-				"IPv6 has no dont-fragment; the bit is ignored");
 	return f;
 }
 
@@ -381,10 +378,6 @@ static bool bits_value(struct rule_parse *r, const struct term *t, const char *t
 		all |= one;
 		text = plus != NULL ? plus + 1 : end;
 	} while (plus != NULL);
-	if (t->m->type == FLOW_FRAGMENT && (all & 1) != 0) {
-		r->has_dont_fragment = true;
-		r->dont_fragment = *t->w;
-	}
 	*ret = all;
 	return true;
 }
@@ -440,6 +433,10 @@ static bool check_value(struct rule_parse *r, struct term *t, const char *at)
 		return term_fail(r, &here, "too wide for this component");
 	if (t->width != 0 && shortest(t->value) > t->width)
 		return term_fail(r, &here, "the value does not fit its width");
+	if (t->m->type == FLOW_FRAGMENT && t->width == 0 && (t->value & 1) != 0) {
+		r->has_dont_fragment = true;
+		r->dont_fragment = *t->w;
+	}
 	if (t->m->type == FLOW_DSCP && t->value > 63)
 		flow_parse_warn(&r->p, t->w, "only the low six bits count");
 	return true;
@@ -833,13 +830,18 @@ static bool check_whole(struct rule_parse *r)
 		return lex_fail(p->l, p->e, "a rule of more than %d octets, ending", FLOW_NLRI_MAX);
 	if (p->wants_next_hop && p->then.next_hop.family == ADDR_NONE && !p->then.next_hop_self)
 		flow_parse_warn(p, &p->wants, "there is no next hop to redirect to");
+	r->family = settle_family(r);
+	if (r->family == FLOW_IPV6 && r->has_dont_fragment) /* RFC 8956 3.6 */
+		return flow_parse_fail(p, &r->dont_fragment, 0, "IPv6 has no dont-fragment: '%.*s'",
+				       flow_parse_shown(r->dont_fragment.len),
+				       r->dont_fragment.text);
 	return true;
 }
 
 static void finish(struct rule_parse *r, struct flow_rule *ret)
 {
 	assemble(r, ret);
-	ret->family = settle_family(r);
+	ret->family = r->family;
 	ret->vpn = r->has_rd;
 	ret->has_then = r->p.has_then;
 	memcpy(ret->name, r->name, strlen(r->name) + 1);

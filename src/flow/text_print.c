@@ -102,16 +102,16 @@ static void print_numeric(const struct flow_op *o, uint8_t type, enum flow_famil
 }
 
 /* By the bits' words where each bit has one, else in hex. */
-static void print_bits(uint64_t value, uint8_t type, struct str *out)
+static void print_bits(uint64_t value, uint8_t type, uint64_t named, struct str *out)
 {
-	uint64_t named = type == FLOW_TCP_FLAGS ? 0x1ff : 0x0f;
 	bool any = false;
 
-	if (value == 0 || (value & ~named) != 0) {
-		if (value == 0)
-			str_addn(out, "0", 1);
-		else
-			add_hex(out, value);
+	if (value == 0) {
+		str_addn(out, "0", 1);
+		return;
+	}
+	if ((value & ~named) != 0) {
+		add_hex(out, value);
 		return;
 	}
 	for (unsigned bit = 1; bit <= named; bit <<= 1) {
@@ -124,13 +124,24 @@ static void print_bits(uint64_t value, uint8_t type, struct str *out)
 	}
 }
 
-static void print_bitmask(const struct flow_op *o, uint8_t type, uint64_t max, struct str *out)
+/* Bits that have a word; RFC 8956 3.6: in IPv6 there is no dont-fragment. */
+static uint64_t named_bits(uint8_t type, enum flow_family family)
+{
+	if (type == FLOW_TCP_FLAGS)
+		return 0x1ff;
+	return family == FLOW_IPV6 ? 0x0e : 0x0f;
+}
+
+static void print_bitmask(const struct flow_op *o, uint8_t type, enum flow_family family,
+			  uint64_t max, struct str *out)
 {
 	static const char *const ops[] = { "", "=", "!", "!=" };
+	uint64_t named = named_bits(type, family);
+	bool reserved = type == FLOW_FRAGMENT && (o->value & ~named) != 0;
 
 	str_add(out, ops[o->op & (FLOW_OP_NOT | FLOW_OP_MATCH)]);
-	print_bits(o->value, type, out);
-	print_width(o, max, out);
+	print_bits(o->value, type, named, out);
+	print_width(o, reserved ? 0 : max, out);
 }
 
 /* The largest value that the parser takes without a width. */
@@ -156,7 +167,7 @@ static void print_terms(struct rd body, uint8_t type, enum flow_family family, s
 		if (t->kind == FLOW_NUMERIC)
 			print_numeric(&o, type, family, max, out);
 		else
-			print_bitmask(&o, type, max, out);
+			print_bitmask(&o, type, family, max, out);
 	} while (flow_op_next(&body, &o));
 	if (list)
 		str_addn(out, " ]", 2);
