@@ -42,6 +42,19 @@ corpora() {
 	return "$rc"
 }
 
+# A name in back quotes on the map stands for its .c and .h.
+on_the_map() {
+	rc=0
+	for file in src/*/*.[ch]; do
+		name=${file##*/}
+		grep -qF "\`${name%.[ch]}\`" src/README.md || {
+			echo "src/README.md has no line for $file"
+			rc=1
+		}
+	done
+	return "$rc"
+}
+
 executable() {
 	rc=0
 	for script in tests/*_test.sh tests/*/*_test.sh tests/tools/*; do
@@ -53,11 +66,12 @@ executable() {
 	return "$rc"
 }
 
-plan 6
+plan 7
 check 'every source file of a layer is built' layers
 check 'every unit test is run' named tests/meson.build _test.c tests/*_test.c
 check 'every test script is run' named tests/meson.build _test.sh tests/*_test.sh tests/*/*_test.sh
 check 'every fuzz target is built' named fuzz/meson.build _fuzz.c fuzz/*_fuzz.c
 check 'every fuzz target has seeds' corpora
+check 'every file of a layer is on the map' on_the_map
 check 'every script can be executed' executable
 tap_status
