@@ -431,11 +431,13 @@ static bool read_name(struct reading *r, const json_t *object, struct flow_rule 
 {
 	const json_t *value = json_object_get(object, "name");
 	const char *name = json_string_value(value);
+	size_t bad;
 
 	if (value == NULL)
 		return true;
-	if (name == NULL || strlen(name) >= sizeof(ret->name))
-		return fail(r, "name", "not a text of at most 63 octets");
+	if (name == NULL || strlen(name) >= sizeof(ret->name) ||
+	    !str_is_text(name, strlen(name), false, &bad))
+		return fail(r, "name", "not a printable text of at most 63 octets");
 	memcpy(ret->name, name, strlen(name) + 1);
 	return true;
 }

@@ -17,6 +17,7 @@
  */
 #include <string.h>
 
+#include "base/str.h"
 #include "flow/comp.h"
 #include "flow/names.h"
 #include "flow/parse.h"
@@ -893,6 +894,7 @@ static bool one_line(struct rule_parse *r)
 static bool take_name(struct rule_parse *r)
 {
 	struct lex ahead = *r->p.l;
+	size_t bad;
 
 	if (lex_at_end(&ahead) || (!ahead.word.quoted && ahead.word.len == 1 &&
 				   strchr("{};()[],", *ahead.word.text) != NULL))
@@ -900,7 +902,8 @@ static bool take_name(struct rule_parse *r)
 	lex_next(&ahead);
 	if (!lex_is(&ahead, "{"))
 		return true;
-	if (!word_copy(&r->p.l->word, r->name, sizeof(r->name)))
+	if (!word_copy(&r->p.l->word, r->name, sizeof(r->name)) ||
+	    !str_is_text(r->name, strlen(r->name), false, &bad))
 		return lex_fail(r->p.l, r->p.e, "a name of more than %d octets, or a strange one:",
 				FLOW_NAME_MAX - 1);
 	*r->p.l = ahead;

@@ -46,7 +46,7 @@ refused() {
 
 tcp='"match":[{"type":"protocol","ops":[{"op":"=","value":6}]}]'
 
-plan 32
+plan 33
 for family in ipv4-flow ipv6-flow ipv4-flow-vpn ipv6-flow-vpn; do
 	check "1000 random rules of $family come back octet for octet" there_and_back "$family"
 done
@@ -82,6 +82,7 @@ check 'host bits are refused' refused '{"match":[{"type":"destination","prefix":
 check 'padding where there is none is refused' refused \
 	'{"match":[{"type":"destination","prefix":"192.0.2.0/24","padding":1}]}' 'match\[0\].padding:'
 check 'an action that is two statements is refused' refused "{$tcp,\"then\":[\"mark 1; } match { port 1\"]}" then:
+check 'a name that no terminal should see is refused' refused "{$tcp,\"name\":\"a\\u0001b\"}" name:
 check 'an unknown action is refused' refused "{$tcp,\"then\":[\"fly\"]}" 'rd, next-hop or then:'
 check 'a family that does not go with its rd is refused' refused "{\"family\":\"ipv4-flow-vpn\",$tcp}" family:
 check 'what is no JSON is refused at its place' refused '{"match": oh}' 'invalid token'
