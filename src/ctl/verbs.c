@@ -7,11 +7,9 @@
 #include "ctl/hub.h"
 
 #include <stdio.h>
-#include <string.h>
 
 #include "base/lex.h"
 #include "base/log.h"
-#include "base/str.h"
 #include "flow/flow.h"
 
 /* What a command is carried out with. */
@@ -82,19 +80,14 @@ static bool show_routes(struct command *c, struct err *e)
 static bool read_rule(struct command *c, struct flow_rule *ret, struct err *e)
 {
 	struct flow_text_options o = { .strict = true };
-	size_t bad;
 
 	if (lex_is(&c->lex, "ipv4") || lex_is(&c->lex, "ipv6")) {
 		o.family = lex_is(&c->lex, "ipv6") ? FLOW_IPV6 : FLOW_IPV4;
 		o.family_fixed = true;
 		lex_next(&c->lex);
 	}
-	if (!lex_expect(&c->lex, "flow", e) || !lex_expect(&c->lex, "route", e) ||
-	    !flow_text_route(&c->lex, &o, ret, e) || !at_end(c, e))
-		return false;
-	/* It is shown on terminals, and in JSON. */
-	return str_is_text(ret->name, strlen(ret->name), false, &bad) ||
-	       err_at(e, 0, 0, "a name that cannot be printed: %s", ret->name);
+	return lex_expect(&c->lex, "flow", e) && lex_expect(&c->lex, "route", e) &&
+	       flow_text_route(&c->lex, &o, ret, e) && at_end(c, e);
 }
 
 static struct bgp_nlri nlri_of(const struct flow_rule *r)
