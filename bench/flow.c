@@ -14,7 +14,9 @@
 enum {
 	RULES_MAX = 64,
 	ROUNDS = 500,
-	PASSES = 40 /* over all rules, a round */
+	PASSES = 40, /* over all rules, a round */
+	FLOWS = 10000,
+	FLOW_ROOM = 64 /* octets that a protected flow takes in its set, at most */
 };
 
 struct sample {
@@ -30,7 +32,8 @@ struct sample {
 
 static struct sample samples[RULES_MAX];
 static size_t count;
-static volatile uint64_t sink; /* so that no result is left uncomputed */
+static struct flow_set *sessions, *bare_flows; /* FLOWS in each */
+static volatile uint64_t sink;                 /* so that no result is left uncomputed */
 
 static const uint8_t packet[] = {
 	0x45, 0,    0, 60, 0, 7, 0, 0, 64, 6, 0, 0, 203,  0, 113,  201,  192, 0, 2, 1,
@@ -127,15 +130,31 @@ static void match(struct sample *s)
 	sink += flow_match(&s->nlri, packet, sizeof(packet));
 }
 
+static void meets_sessions(struct sample *s)
+{
+	sink += flow_set_meets(sessions, &s->normal, NULL);
+}
+
+static void meets_bare_flows(struct sample *s)
+{
+	sink += flow_set_meets(bare_flows, &s->normal, NULL);
+}
+
 static const struct {
 	const char *name;
 	void (*run)(struct sample *s);
 } work[] = {
-	{ "decode", decode },   { "decode-walk", decode_walk },
-	{ "encode", encode },   { "parse", parse },
-	{ "print", print },     { "order", order },
-	{ "normal", normal },   { "match", match },
+	{ "decode", decode },
+	{ "decode-walk", decode_walk },
+	{ "encode", encode },
+	{ "parse", parse },
+	{ "print", print },
+	{ "order", order },
+	{ "normal", normal },
+	{ "match", match },
 	{ "overlap", overlap },
+	{ "meets", meets_sessions },
+	{ "meets-bare", meets_bare_flows },
 };
 
 /* The best of many short rounds: what else runs on the machine makes one longer, never shorter. */
@@ -202,6 +221,45 @@ static void read_rules(const char *name)
 	(void)fclose(in);
 }
 
+/* A session of one address with another: none of the rules' addresses is among them. */
+static void session_text(unsigned i, struct str *to)
+{
+	str_addf(to, "match { destination 10.0.%u.%u/32; source 10.1.%u.%u/32; ", i / 250, i % 250,
+		 i % 250, i / 250);
+	str_addf(to, "protocol tcp; destination-port =%u; }", i % 2 != 0 ? 443 : 179);
+}
+
+/* No address, and no two alike in the rest: what no index of prefixes tells apart. */
+static void bare_flow_text(unsigned i, struct str *to)
+{
+	str_addf(to, "match { protocol %s; destination-port =%u; ", i % 2 != 0 ? "tcp" : "udp",
+		 2000 + i % 5000);
+	str_addf(to, "source-port =%u; packet-length >=%u; }", 3000 + i * 7 % 50000, 60 + i % 400);
+}
+
+static struct flow_set *make_set(void (*write)(unsigned i, struct str *to))
+{
+	static struct flow_normal n;
+	static struct flow_rule rule;
+	size_t size = flow_set_size(FLOWS, (size_t)FLOWS * FLOW_ROOM);
+	struct flow_set *set = flow_set_init(malloc(size), size, FLOWS);
+
+	for (unsigned i = 0; i < FLOWS; i++) {
+		char text[160];
+		struct str to = str_over(text, sizeof(text));
+		struct flow_nlri nlri;
+
+		write(i, &to);
+		if (!flow_text_rule(text, to.len, NULL, &rule, NULL))
+			fail(text, i);
+		nlri = flow_rule_nlri(&rule);
+		if (!flow_normal_make(&nlri, &n, NULL) || !flow_set_add(set, &n, false))
+			fail(text, i);
+	}
+	flow_set_index(set);
+	return set;
+}
+
 static void print_hex(const struct sample *s)
 {
 	printf("%s ", s->nlri.family == FLOW_IPV6 ? "ipv6" : "ipv4");
@@ -220,6 +278,8 @@ int main(int argc, char **argv)
 			print_hex(&samples[i]);
 		return 0;
 	}
+	sessions = make_set(session_text);
+	bare_flows = make_set(bare_flow_text);
 	for (size_t i = 0; i < sizeof(work) / sizeof(work[0]); i++)
 		printf("%s %.1f\n", work[i].name, measure(work[i].run));
 	return 0;
