@@ -232,8 +232,10 @@ static void session_text(unsigned i, struct str *to)
 /* No address, and no two alike in the rest: what no index of prefixes tells apart. */
 static void bare_flow_text(unsigned i, struct str *to)
 {
-	str_addf(to, "match { protocol %s; destination-port =%u; ", i % 2 != 0 ? "tcp" : "udp",
-		 2000 + i % 5000);
+	static const char *const protocols[] = { "protocol tcp", "protocol udp", "next-header tcp",
+						 "next-header udp" };
+
+	str_addf(to, "match { %s; destination-port =%u; ", protocols[i % 4], 2000 + i / 4);
 	str_addf(to, "source-port =%u; packet-length >=%u; }", 3000 + i * 7 % 50000, 60 + i % 400);
 }
 

@@ -4,24 +4,30 @@
  * Rules are kept as views, their spans behind them in the same block.  They are sorted by
  * destination and by source, each key with its parent, the key before it that contains it: the
  * rules whose prefix meets another prefix are a run of keys (inside it) and a chain of parents
- * (around it).  A prefix with an offset is no run of addresses and is kept as ::/0 there.
+ * (around it).  A prefix with an offset is no run of addresses and is kept as ::/0 there.  They are
+ * sorted by each of the other fields too, as ranges (ranges.h) from their first to their last value
+ * there.  A question goes through the rules that meet it in one of these orders, the one that has
+ * the fewest.
  *
  * Rules that differ in nothing but addresses are of one class.  Addresses vary apart from all other
  * fields, so that a rule meets another one when both prefixes do and the classes do; thousands of
  * protected sessions are a few classes, each asked once.  Before a class is asked in earnest the
- * hulls of its protocol and ports are compared.
+ * kinds of packets that it can match and the ranges of all its fields are compared.
  *
- * What it is not good at: thousands of classes that differ neither in their hulls nor in a prefix
- * from the rule asked for; then each is asked, some 200 ns.
+ * What it is not good at: thousands of classes, each of which meets the rule asked for in its
+ * prefixes, in a kind of packet and in the range of every field, and yet has no packet in common
+ * with it; then each is asked, some 200 ns.
  */
 #include <stdlib.h>
 
 #include "flow/algebra.h"
+#include "flow/ranges.h"
 
 enum {
 	NO_KEY = UINT32_MAX,
 	SIDES = 2,
-	HULLS = 3,
+	FIELDS = 8,
+	FEW = 16,            /* rules that are sooner asked than another order is looked at */
 	VERDICTS_MAX = 1024, /* classes whose answer is remembered in one question */
 	NEAR_MAX = 512       /* rules that may together shadow one */
 };
@@ -29,8 +35,12 @@ enum {
 struct entry {
 	struct flow_view view;
 	uint64_t hash; /* of all but addresses */
-	uint32_t class;
 	bool more;
+};
+
+/* What of a rule is looked at first, so small that thousands are soon gone through. */
+struct brief {
+	uint32_t kinds, class;
 };
 
 struct key {
@@ -39,15 +49,26 @@ struct key {
 	uint8_t family, len;
 };
 
+/* `port` is none of them: it speaks of two fields. */
+static const uint8_t fields[FIELDS] = {
+	FLOW_PROTOCOL,  FLOW_DESTINATION_PORT, FLOW_SOURCE_PORT, FLOW_ICMP_TYPE,
+	FLOW_ICMP_CODE, FLOW_PACKET_LENGTH,    FLOW_DSCP,        FLOW_LABEL,
+};
+
+/* From the first to the last value of each field; and the kinds of packets that it fits, a bit
+ * each, those of IPv6 behind those of IPv4. */
 struct hull {
-	uint16_t lo[HULLS], hi[HULLS];
+	uint32_t lo[FIELDS], hi[FIELDS], kinds;
 	uint32_t entry; /* one of the class */
 };
 
 struct flow_set {
 	size_t capacity, count, classes;
+	uint32_t kinds; /* of all rules together */
 	struct entry *entries;
+	struct brief *briefs;
 	struct key *keys[SIDES];
+	struct flow_ranges ranges[FIELDS];
 	struct hull *hulls;
 	uint32_t *slots; /* of classes by hash, 0 free, else class + 1 */
 	size_t mask;
@@ -77,7 +98,9 @@ size_t flow_set_room(const struct flow_normal *n)
 size_t flow_set_size(size_t rules, size_t rooms)
 {
 	return aligned(sizeof(struct flow_set)) + aligned(rules * sizeof(struct entry)) +
-	       SIDES * aligned(rules * sizeof(struct key)) + aligned(rules * sizeof(struct hull)) +
+	       aligned(rules * sizeof(struct brief)) + SIDES * aligned(rules * sizeof(struct key)) +
+	       FIELDS * aligned(rules * sizeof(struct flow_range)) +
+	       aligned(rules * sizeof(struct hull)) +
 	       aligned(slot_count(rules) * sizeof(uint32_t)) + rooms;
 }
 
@@ -99,8 +122,11 @@ struct flow_set *flow_set_init(void *memory, size_t size, size_t capacity)
 	s = take(&at, sizeof(*s));
 	*s = (struct flow_set){ .capacity = capacity, .end = (uint8_t *)memory + size };
 	s->entries = take(&at, capacity * sizeof(s->entries[0]));
+	s->briefs = take(&at, capacity * sizeof(s->briefs[0]));
 	for (unsigned side = 0; side < SIDES; side++)
 		s->keys[side] = take(&at, capacity * sizeof(s->keys[side][0]));
+	for (unsigned i = 0; i < FIELDS; i++)
+		s->ranges[i].at = take(&at, capacity * sizeof(s->ranges[i].at[0]));
 	s->hulls = take(&at, capacity * sizeof(s->hulls[0]));
 	s->mask = slot_count(capacity) - 1;
 	s->slots = take(&at, (s->mask + 1) * sizeof(s->slots[0]));
@@ -254,40 +280,80 @@ static void index_side(struct flow_set *s, unsigned side)
 	}
 }
 
-static void hull_make(const struct flow_view *v, struct hull *ret)
+static bool domain_meets(const struct flow_domain *d, uint32_t lo, uint32_t hi)
 {
-	static const uint8_t types[HULLS] = { FLOW_PROTOCOL, FLOW_DESTINATION_PORT,
-					      FLOW_SOURCE_PORT };
-
-	for (unsigned i = 0; i < HULLS; i++) {
-		size_t n = v->numeric[types[i]].count;
-		const struct flow_span *spans = v->numeric[types[i]].spans;
-
-		ret->lo[i] = 0;
-		ret->hi[i] = UINT16_MAX;
-		if (!(v->asks >> types[i] & 1))
-			continue;
-		ret->lo[i] = n > 0 ? (uint16_t)spans[0].lo : 1;
-		ret->hi[i] = n > 0 ? (uint16_t)spans[n - 1].hi : 0;
-	}
+	for (size_t i = 0; i < d->count; i++)
+		if (d->lanes[i].lo <= hi && lo <= d->lanes[i].last + d->lanes[i].width)
+			return true;
+	return false;
 }
 
-static void index_class(struct flow_set *s, struct entry *e, size_t number)
+static uint32_t kinds_of(const struct flow_view *v, const struct hull *h)
+{
+	size_t count, before = 0;
+	const struct flow_shape *shapes = flow_shapes(v->family, &count);
+	uint32_t kinds = 0;
+
+	if (v->family == FLOW_IPV6)
+		(void)flow_shapes(FLOW_IPV4, &before);
+	for (size_t i = 0; i < count; i++) {
+		const struct flow_shape *x = &shapes[i];
+
+		if ((v->asks & ~x->has) == 0 &&
+		    (!(v->asks >> FLOW_FRAGMENT & 1) || (v->fragment & x->fragments) != 0) &&
+		    domain_meets(&x->protocols, h->lo[0], h->hi[0]))
+			kinds |= UINT32_C(1) << (before + i);
+	}
+	return kinds;
+}
+
+static void hull_make(const struct flow_view *v, struct hull *ret)
+{
+	for (unsigned i = 0; i < FIELDS; i++) {
+		size_t n = v->numeric[fields[i]].count;
+		const struct flow_span *spans = v->numeric[fields[i]].spans;
+
+		ret->lo[i] = 0;
+		ret->hi[i] = UINT32_MAX;
+		if (!(v->asks >> fields[i] & 1))
+			continue;
+		ret->lo[i] = n > 0 ? spans[0].lo : 1;
+		ret->hi[i] = n > 0 ? spans[n - 1].hi : 0;
+	}
+	ret->kinds = kinds_of(v, ret);
+}
+
+static void index_field(struct flow_set *s, unsigned field)
+{
+	struct flow_ranges *r = &s->ranges[field];
+
+	for (r->count = 0; r->count < s->count; r->count++) {
+		const struct entry *e = &s->entries[r->count];
+		const struct hull *h = &s->hulls[s->briefs[r->count].class];
+		bool asks = e->view.asks >> fields[field] & 1;
+
+		r->at[r->count] = (struct flow_range){ .lo = asks ? h->lo[field] : FLOW_RANGE_ANY,
+						       .hi = h->hi[field],
+						       .item = (uint32_t)r->count };
+	}
+	flow_ranges_index(r);
+}
+
+/* Which class it is; a new one if there is none. */
+static uint32_t index_class(struct flow_set *s, const struct entry *e)
 {
 	size_t at = (e->hash ^ e->hash >> 32) & s->mask;
 
 	for (; s->slots[at] != 0; at = (at + 1) & s->mask) {
 		const struct entry *other = &s->entries[s->hulls[s->slots[at] - 1].entry];
 
-		if (other->hash == e->hash && class_equal(&other->view, &e->view)) {
-			e->class = s->slots[at] - 1;
-			return;
-		}
+		if (other->hash == e->hash && class_equal(&other->view, &e->view))
+			return s->slots[at] - 1;
 	}
-	e->class = (uint32_t)s->classes++;
-	s->slots[at] = e->class + 1;
-	hull_make(&e->view, &s->hulls[e->class]);
-	s->hulls[e->class].entry = (uint32_t)number;
+	hull_make(&e->view, &s->hulls[s->classes]);
+	s->hulls[s->classes].entry = (uint32_t)(e - s->entries);
+	s->slots[at] = (uint32_t)++s->classes;
+	return s->slots[at] - 1;
 }
 
 void flow_set_index(struct flow_set *s)
@@ -296,14 +362,28 @@ void flow_set_index(struct flow_set *s)
 		index_side(s, side);
 	memset(s->slots, 0, (s->mask + 1) * sizeof(s->slots[0]));
 	s->classes = 0;
-	for (size_t i = 0; i < s->count; i++)
-		index_class(s, &s->entries[i], i);
+	s->kinds = 0;
+	for (size_t i = 0; i < s->count; i++) {
+		uint32_t class = index_class(s, &s->entries[i]);
+
+		s->briefs[i] = (struct brief){ s->hulls[class].kinds, class };
+		s->kinds |= s->hulls[class].kinds;
+	}
+	for (unsigned field = 0; field < FIELDS; field++)
+		index_field(s, field);
 }
 
 /* ---- Who is near ---------------------------------------------------------------------------- */
 
-/* Rules whose prefix on one side meets another prefix: keys at..end and the chain up from `up`. */
+/* Rules that meet a rule in one respect: a run of ranges in a field; or, of the prefix on one side,
+ * keys at..end and the chain up from `up`; or just all rules at..end. */
 struct near {
+	enum {
+		NEAR_FIELD,
+		NEAR_PREFIX,
+		NEAR_ALL
+	} by;
+	struct flow_range_run run;
 	const struct key *keys;
 	struct key want;
 	size_t at, end, count;
@@ -327,7 +407,9 @@ static size_t key_bound(const struct flow_set *s, unsigned side, const struct ke
 
 static struct near near_side(const struct flow_set *s, const struct flow_view *v, unsigned side)
 {
-	struct near n = { .keys = s->keys[side], .want = key_of(v, side), .up = NO_KEY };
+	struct near n = {
+		.by = NEAR_PREFIX, .keys = s->keys[side], .want = key_of(v, side), .up = NO_KEY
+	};
 	struct key last = n.want;
 	uint64_t mask[2];
 
@@ -345,25 +427,56 @@ static struct near near_side(const struct flow_set *s, const struct flow_view *v
 	return n;
 }
 
-/* The side with fewer of them. */
-static struct near near_find(const struct flow_set *s, const struct flow_view *v)
+static struct near near_field(const struct flow_set *s, const struct hull *h, unsigned field)
 {
-	struct near to = near_side(s, v, FLOW_TO), from = near_side(s, v, FLOW_FROM);
+	struct near n = { .by = NEAR_FIELD,
+			  .run = flow_ranges_meeting(&s->ranges[field], h->lo[field],
+						     h->hi[field]) };
 
-	return to.count <= from.count ? to : from;
+	n.count = flow_range_run_count(&n.run);
+	return n;
 }
 
-/* The next entry, or NULL. */
-static const struct entry *near_next(const struct flow_set *s, struct near *n)
+/* In the respect that has the fewest of them; when it has all, in the order that is read best. */
+static struct near near_find(const struct flow_set *s, const struct flow_view *v,
+			     const struct hull *h)
 {
-	while (n->up != NO_KEY) {
+	struct near best = near_side(s, v, FLOW_TO), from = near_side(s, v, FLOW_FROM);
+
+	if (from.count < best.count)
+		best = from;
+	for (unsigned i = 0; i < FIELDS && best.count > FEW; i++) {
+		struct near n;
+
+		if (!(v->asks >> fields[i] & 1))
+			continue;
+		n = near_field(s, h, i);
+		if (n.count < best.count)
+			best = n;
+	}
+	if (best.count >= s->count)
+		best = (struct near){ .by = NEAR_ALL, .end = s->count, .count = s->count };
+	return best;
+}
+
+/* The next rule, or FLOW_SET_NONE. */
+static size_t near_next(struct near *n)
+{
+	if (n->by == NEAR_FIELD) {
+		const struct flow_range *r = flow_range_run_next(&n->run);
+
+		return r != NULL ? r->item : FLOW_SET_NONE;
+	}
+	while (n->by == NEAR_PREFIX && n->up != NO_KEY) {
 		const struct key *k = &n->keys[n->up];
 
 		n->up = k->parent;
 		if (key_contains(k, &n->want))
-			return &s->entries[k->entry];
+			return k->entry;
 	}
-	return n->at < n->end ? &s->entries[n->keys[n->at++].entry] : NULL;
+	if (n->at == n->end)
+		return FLOW_SET_NONE;
+	return n->by == NEAR_PREFIX ? n->keys[n->at++].entry : n->at++;
 }
 
 /* ---- meets ---------------------------------------------------------------------------------- */
@@ -383,7 +496,9 @@ struct meeting {
 
 static bool hulls_meet(const struct hull *a, const struct hull *b)
 {
-	for (unsigned i = 0; i < HULLS; i++)
+	if ((a->kinds & b->kinds) == 0)
+		return false;
+	for (unsigned i = 0; i < FIELDS; i++)
 		if (a->lo[i] > b->hi[i] || b->lo[i] > a->hi[i])
 			return false;
 	return true;
@@ -397,12 +512,11 @@ static bool class_ask(const struct meeting *m, uint32_t class)
 	return flow_views_overlap(&v, &m->want, NULL);
 }
 
+/* Of a class whose hull meets. */
 static bool class_meets(struct meeting *m, uint32_t class)
 {
 	uint8_t *verdict = class < VERDICTS_MAX ? &m->verdicts[class] : NULL;
 
-	if (!hulls_meet(&m->set->hulls[class], &m->hull))
-		return false;
 	if (verdict == NULL)
 		return class_ask(m, class);
 	if (*verdict == UNKNOWN)
@@ -412,10 +526,24 @@ static bool class_meets(struct meeting *m, uint32_t class)
 
 static bool any_class_meets(struct meeting *m)
 {
-	for (size_t c = 0; c < m->set->classes; c++)
-		if (class_meets(m, (uint32_t)c))
+	for (uint32_t c = 0; c < m->set->classes; c++)
+		if (hulls_meet(&m->set->hulls[c], &m->hull) && class_meets(m, c))
 			return true;
 	return false;
+}
+
+/* Cheap tests first. */
+static bool entry_meets(struct meeting *m, size_t i, const struct flow_view *v)
+{
+	const struct brief *b = &m->set->briefs[i];
+	const struct flow_pattern *address;
+
+	if ((b->kinds & m->hull.kinds) == 0 || !hulls_meet(&m->set->hulls[b->class], &m->hull))
+		return false;
+	address = m->set->entries[i].view.address;
+	return flow_patterns_meet(&address[FLOW_TO], &v->address[FLOW_TO]) &&
+	       flow_patterns_meet(&address[FLOW_FROM], &v->address[FLOW_FROM]) &&
+	       class_meets(m, b->class);
 }
 
 size_t flow_set_meets(const struct flow_set *s, const struct flow_normal *n, struct flow_witness *w)
@@ -423,25 +551,23 @@ size_t flow_set_meets(const struct flow_set *s, const struct flow_normal *n, str
 	struct meeting m = { .set = s };
 	struct flow_view v;
 	struct near near;
-	const struct entry *e;
+	size_t i;
 
 	flow_view_make(n, &v);
 	m.want = v;
 	m.want.asks &= (uint16_t)~ADDRESSES;
 	hull_make(&v, &m.hull);
-	near = near_find(s, &v);
+	if ((m.hull.kinds & s->kinds) == 0)
+		return FLOW_SET_NONE;
+	near = near_find(s, &v, &m.hull);
 	if (near.count > s->classes && !any_class_meets(&m))
 		return FLOW_SET_NONE;
-	while ((e = near_next(s, &near)) != NULL) {
-		if (e->view.family != v.family ||
-		    !flow_patterns_meet(&e->view.address[FLOW_TO], &v.address[FLOW_TO]) ||
-		    !flow_patterns_meet(&e->view.address[FLOW_FROM], &v.address[FLOW_FROM]) ||
-		    !class_meets(&m, e->class))
-			continue;
-		if (w != NULL)
-			(void)flow_views_overlap(&e->view, &v, w);
-		return (size_t)(e - s->entries);
-	}
+	while ((i = near_next(&near)) != FLOW_SET_NONE)
+		if (entry_meets(&m, i, &v)) {
+			if (w != NULL)
+				(void)flow_views_overlap(&s->entries[i].view, &v, w);
+			return i;
+		}
 	return FLOW_SET_NONE;
 }
 
@@ -465,15 +591,15 @@ static const struct flow_view *earlier_view(const void *ctx, size_t i)
 static bool earlier_find(const struct flow_set *s, size_t i, struct earlier *ret, size_t *ret_by)
 {
 	const struct flow_view *v = &s->entries[i].view;
-	struct near near = near_find(s, v);
-	const struct entry *e;
+	struct near near = near_find(s, v, &s->hulls[s->briefs[i].class]);
+	size_t j;
 	bool room = true;
 
 	*ret_by = FLOW_SET_NONE;
 	ret->set = s;
 	ret->count = 0;
-	while ((e = near_next(s, &near)) != NULL) {
-		size_t j = (size_t)(e - s->entries);
+	while ((j = near_next(&near)) != FLOW_SET_NONE) {
+		const struct entry *e = &s->entries[j];
 
 		if (j >= i || e->more || !flow_views_overlap(&e->view, v, NULL))
 			continue;
