@@ -21,52 +21,61 @@ static int compare_bits(const uint8_t *a, const uint8_t *b, unsigned n)
 }
 
 /* The lower offset first; of two that overlap the longer; else the lower address. */
-static int compare_prefixes(struct rd a, struct rd b, enum flow_family family)
+static int compare_prefixes(struct rd *a, struct rd *b, enum flow_family family)
 {
-	int a_len = rd_u8(&a), b_len = rd_u8(&b);
-	int a_offset = family == FLOW_IPV6 ? rd_u8(&a) : 0;
-	int b_offset = family == FLOW_IPV6 ? rd_u8(&b) : 0;
-	int common = (a_len < b_len ? a_len : b_len) - a_offset, c;
+	int a_len = rd_u8(a), b_len = rd_u8(b);
+	int a_offset = family == FLOW_IPV6 ? rd_u8(a) : 0;
+	int b_offset = family == FLOW_IPV6 ? rd_u8(b) : 0;
+	const uint8_t *a_bits =
+		rd_take(a, flow_pattern_octets((unsigned)a_len, (unsigned)a_offset));
+	const uint8_t *b_bits =
+		rd_take(b, flow_pattern_octets((unsigned)b_len, (unsigned)b_offset));
+	int common = (a_len < b_len ? a_len : b_len) - a_offset, c = 0;
 
 	if (a_offset != b_offset)
 		return a_offset - b_offset;
-	c = common > 0 ? compare_bits(a.pos, b.pos, (unsigned)common) : 0;
+	if (common > 0 && a_bits != NULL && b_bits != NULL)
+		c = compare_bits(a_bits, b_bits, (unsigned)common);
 	return c != 0 ? c : b_len - a_len;
 }
 
-/* memcmp; of two where one begins with the other the longer first. */
-static int compare_octets(const struct rd *a, const struct rd *b)
+/* memcmp; of two where one begins with the other the longer first.  No list begins with another
+ * one: its last operator has the bit that ends it. */
+static int compare_operators(struct rd *a, struct rd *b)
 {
-	size_t a_len = rd_left(a), b_len = rd_left(b);
-	int c = memcmp(a->pos, b->pos, a_len < b_len ? a_len : b_len);
+	uint8_t op;
 
-	if (c != 0 || a_len == b_len)
-		return c;
-	return a_len > b_len ? -1 : 1;
+	do {
+		uint64_t a_value, b_value;
+		uint8_t b_op = rd_u8(b);
+
+		op = rd_u8(a);
+		if (op != b_op)
+			return (int)op - (int)b_op;
+		a_value = rd_uint(a, flow_op_width(op));
+		b_value = rd_uint(b, flow_op_width(op));
+		if (a_value != b_value)
+			return a_value < b_value ? -1 : 1;
+	} while ((op & FLOW_OP_END) == 0 && rd_ok(a) && rd_ok(b));
+	return 0;
 }
 
 static int compare_components(const struct flow_nlri *a, const struct flow_nlri *b)
 {
 	struct rd ra = flow_nlri_components(a), rb = flow_nlri_components(b);
+	int c = 0;
 
-	for (;;) {
-		struct flow_comp ca, cb;
-		bool more_a = flow_comp_next(&ra, a->family, &ca);
-		bool more_b = flow_comp_next(&rb, b->family, &cb);
-		int c;
+	while (c == 0 && rd_left(&ra) > 0 && rd_left(&rb) > 0) {
+		uint8_t type = rd_u8(&ra);
 
-		/* A component that is not there comes later. */
-		if (!more_a || !more_b)
-			return (int)more_b - (int)more_a;
-		if (ca.type != cb.type)
-			return (int)ca.type - (int)cb.type;
-		if (ca.type == FLOW_DESTINATION || ca.type == FLOW_SOURCE)
-			c = compare_prefixes(ca.body, cb.body, a->family);
-		else
-			c = compare_octets(&ca.body, &cb.body);
+		c = (int)type - (int)rd_u8(&rb);
 		if (c != 0)
 			return c;
+		c = type <= FLOW_SOURCE ? compare_prefixes(&ra, &rb, a->family)
+					: compare_operators(&ra, &rb);
 	}
+	/* A component that is not there comes later. */
+	return c != 0 ? c : (rd_left(&rb) > 0) - (rd_left(&ra) > 0);
 }
 
 /* What the RFCs leave equal: all octets behind each other, the route distinguisher first. */
