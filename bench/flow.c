@@ -26,7 +26,7 @@ struct sample {
 	struct flow_rule rule;
 	uint8_t wire[FLOW_NLRI_MAX + 2];
 	size_t wire_len;
-	struct flow_nlri nlri;
+	struct flow_nlri nlri, again; /* of rule and of wire */
 	struct flow_normal normal;
 };
 
@@ -111,6 +111,12 @@ static void order(struct sample *s)
 	sink += flow_order(&s->nlri, &other->nlri) < 0;
 }
 
+/* To the last component, as when a rule is looked for that is there. */
+static void order_alike(struct sample *s)
+{
+	sink += flow_order(&s->nlri, &s->again) == 0;
+}
+
 static void normal(struct sample *s)
 {
 	static struct flow_normal n;
@@ -150,6 +156,7 @@ static const struct {
 	{ "parse", parse },
 	{ "print", print },
 	{ "order", order },
+	{ "order-alike", order_alike },
 	{ "normal", normal },
 	{ "match", match },
 	{ "overlap", overlap },
@@ -189,6 +196,7 @@ static void add(char *line, unsigned number)
 	char *rule = strstr(line, " | "), *end = rule != NULL ? strstr(rule + 3, " | ") : NULL;
 	struct err e = { .col = 0 };
 	struct wr w = wr_over(s->wire, sizeof(s->wire));
+	struct rd r;
 
 	if (end == NULL || count == RULES_MAX || (size_t)(end - rule - 3) >= sizeof(s->text))
 		fail("not a line of FAMILY | RULE | RULE", number);
@@ -202,6 +210,9 @@ static void add(char *line, unsigned number)
 		fail(e.text, number);
 	flow_nlri_write(&w, &s->nlri);
 	s->wire_len = wr_len(&w);
+	r = rd_over(s->wire, s->wire_len);
+	if (!flow_nlri_read(&r, s->nlri.family, false, &s->again, NULL, &e))
+		fail(e.text, number);
 	count++;
 }
 

@@ -19,7 +19,8 @@ HERE = os.path.join(SOURCE, "bench")
 RULES = os.path.join(HERE, "flow.rules")
 GOPATH = "/usr/share/gocode"  # where Debian's packages put Go's sources
 ROWS = (("decode", "decode"), ("decode-walk", "decode, walk"), ("encode", "encode"), ("parse", "parse"),
-        ("print", "print"), ("order", "order"), ("normal", "normal form"), ("match", "match a packet"),
+        ("print", "print"), ("order", "order"), ("order-alike", "order, alike"),
+        ("normal", "normal form"), ("match", "match a packet"),
         ("overlap", "overlap, a pair"), ("meets", "meets, sessions"), ("meets-bare", "meets, bare"))
 GOALS = {"decode": 150, "parse": 1000, "overlap": 2000, "meets": 20000, "meets-bare": 20000}
 
