@@ -16,24 +16,16 @@ bool str_ok(const struct str *s)
 	return !s->full;
 }
 
-void str_addn(struct str *s, const char *text, size_t len)
+void str_fill(struct str *s, const char *text)
 {
 	size_t room = s->size - 1 - s->len;
 
 	if (s->full)
 		return;
-	if (len > room) {
-		len = room;
-		s->full = true;
-	}
-	memcpy(s->text + s->len, text, len);
-	s->len += len;
+	memcpy(s->text + s->len, text, room);
+	s->len += room;
 	s->text[s->len] = '\0';
-}
-
-void str_add(struct str *s, const char *text)
-{
-	str_addn(s, text, strlen(text));
+	s->full = true;
 }
 
 void str_addf(struct str *s, const char *fmt, ...)

@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct str {
 	char *text; /* borrowed; always NUL-terminated */
@@ -21,11 +22,28 @@ struct str {
 /* size counts the NUL and is at least 1. */
 struct str str_over(char *buf, size_t size);
 bool str_ok(const struct str *s);
-void str_add(struct str *s, const char *text);
-void str_addn(struct str *s, const char *text, size_t len);
+/* For a text that is longer than the room left: what fits, and then the buffer is full. */
+void str_fill(struct str *s, const char *text);
 void str_addf(struct str *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Lower-case hex, two digits an octet. */
 void str_add_hex(struct str *s, const void *octets, size_t len);
+
+/* Inline because most texts are literals, whose length and copy are then an instruction. */
+static inline void str_addn(struct str *s, const char *text, size_t len)
+{
+	if (s->full || len > s->size - 1 - s->len) {
+		str_fill(s, text);
+		return;
+	}
+	memcpy(s->text + s->len, text, len);
+	s->len += len;
+	s->text[s->len] = '\0';
+}
+
+static inline void str_add(struct str *s, const char *text)
+{
+	str_addn(s, text, strlen(text));
+}
 
 /* Printable UTF-8 only (RFC 3629), with blanks also tab and the ends of line and page; *ret_bad:
  * where it ends to be that. */

@@ -25,10 +25,9 @@
 #define lex_fail     flowspec_lex_fail
 #define lex_init     flowspec_lex_init
 #define lex_next     flowspec_lex_next
-#define str_add      flowspec_str_add
 #define str_add_hex  flowspec_str_add_hex
 #define str_addf     flowspec_str_addf
-#define str_addn     flowspec_str_addn
+#define str_fill     flowspec_str_fill
 #define str_is_text  flowspec_str_is_text
 #define str_ok       flowspec_str_ok
 #define str_over     flowspec_str_over
