@@ -11,7 +11,7 @@
 #include "flow/comp.h"
 
 /* clang-format off */
-static const struct flow_comp_type types[FLOW_COMPONENTS + 1] = {
+const struct flow_comp_type flow_comp_types[FLOW_COMPONENTS + 1] = {
 	/*                          name: IPv4            IPv6                kind         width max: IPv4   IPv6 */
 	[FLOW_DESTINATION]      = { { "destination",      "destination" },      FLOW_PREFIX,  0, {     32,     128 } },
 	[FLOW_SOURCE]           = { { "source",           "source" },           FLOW_PREFIX,  0, {     32,     128 } },
@@ -31,9 +31,7 @@ static const struct flow_comp_type types[FLOW_COMPONENTS + 1] = {
 
 const struct flow_comp_type *flow_comp_type(uint8_t type, enum flow_family family)
 {
-	if (type > FLOW_COMPONENTS || types[type].name[family] == NULL)
-		return NULL;
-	return &types[type];
+	return flow_comp_row(type, family);
 }
 
 static void skip_prefix(struct rd *r, enum flow_family family)
@@ -63,7 +61,7 @@ bool flow_comp_next(struct rd *r, enum flow_family family, struct flow_comp *ret
 		return false;
 	c.type = rd_u8(r);
 	c.body = *r;
-	t = flow_comp_type(c.type, family);
+	t = flow_comp_row(c.type, family);
 	if (t == NULL)
 		return false;
 	if (t->kind == FLOW_PREFIX)

@@ -72,7 +72,7 @@ static bool check_value(struct rd *r, enum flow_family family, bool vpn, struct 
 
 		at = rd_offset(r);
 		type = rd_u8(r);
-		t = flow_comp_type(type, family);
+		t = flow_comp_row(type, family);
 		if (t == NULL)
 			return err_at(e, 0, at, "unknown component type %u", type);
 		if (type <= last)

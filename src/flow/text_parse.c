@@ -422,7 +422,7 @@ static unsigned shortest(uint64_t value)
 
 static bool check_value(struct rule_parse *r, struct term *t, const char *at)
 {
-	const struct flow_comp_type *type = flow_comp_type(t->m->type, FLOW_IPV6);
+	const struct flow_comp_type *type = flow_comp_row(t->m->type, FLOW_IPV6);
 	struct term here = *t;
 
 	here.pos = at;
@@ -461,7 +461,7 @@ static bool take_not_a_fragment(struct rule_parse *r, struct term *t)
 
 static bool take_term(struct rule_parse *r, struct term *t)
 {
-	bool bits = flow_comp_type(t->m->type, FLOW_IPV6)->kind == FLOW_BITMASK;
+	bool bits = flow_comp_row(t->m->type, FLOW_IPV6)->kind == FLOW_BITMASK;
 	const char *at;
 
 	t->width = 0;

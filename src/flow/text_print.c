@@ -152,7 +152,7 @@ static uint64_t plain_max(uint8_t type, const struct flow_comp_type *t)
 
 static void print_terms(struct rd body, uint8_t type, enum flow_family family, struct str *out)
 {
-	const struct flow_comp_type *t = flow_comp_type(type, family);
+	const struct flow_comp_type *t = flow_comp_row(type, family);
 	uint64_t max = plain_max(type, t);
 	struct flow_op o;
 	bool list, first = true;
@@ -179,7 +179,7 @@ void flow_text_match(const struct flow_nlri *n, struct str *out)
 	struct flow_comp c;
 
 	for (bool first = true; flow_comp_next(&r, n->family, &c); first = false) {
-		const struct flow_comp_type *t = flow_comp_type(c.type, n->family);
+		const struct flow_comp_type *t = flow_comp_row(c.type, n->family);
 
 		if (!first)
 			str_addn(out, " ", 1);
