@@ -298,7 +298,7 @@ static bool take_constant(struct term *t, const char *word, unsigned op)
 	size_t n = strlen(word), left = (size_t)(t->end - t->pos);
 	char next;
 
-	if (left < n || !flow_word_equal(t->pos, n, word, n))
+	if (left < n || (*t->pos | 0x20) != *word || !flow_word_equal(t->pos, n, word, n))
 		return false;
 	next = '&';
 	if (left > n)
@@ -312,27 +312,21 @@ static bool take_constant(struct term *t, const char *word, unsigned op)
 
 static void take_numeric_op(struct term *t)
 {
-	static const struct {
-		char text[3];
-		uint8_t op;
-	} ops[] = {
-		{ "=", FLOW_OP_EQ },
-		{ "!=", FLOW_OP_LT | FLOW_OP_GT },
-		{ ">=", FLOW_OP_GT | FLOW_OP_EQ },
-		{ "<=", FLOW_OP_LT | FLOW_OP_EQ },
-		{ ">", FLOW_OP_GT },
-		{ "<", FLOW_OP_LT },
-	};
+	size_t left = (size_t)(t->end - t->pos);
+	char sign = '\0';
+	bool equal = left > 1 && t->pos[1] == '=';
 
+	if (left > 0)
+		sign = *t->pos;
 	t->op = FLOW_OP_EQ;
-	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
-		size_t n = ops[i].text[1] != '\0' ? 2 : 1;
-
-		if ((size_t)(t->end - t->pos) < n || memcmp(t->pos, ops[i].text, n) != 0)
-			continue;
-		t->op = ops[i].op;
-		t->pos += n;
-		return;
+	if (sign == '=') {
+		t->pos++;
+	} else if (sign == '!' && equal) {
+		t->op = FLOW_OP_LT | FLOW_OP_GT;
+		t->pos += 2;
+	} else if (sign == '<' || sign == '>') {
+		t->op = (sign == '<' ? FLOW_OP_LT : FLOW_OP_GT) | (equal ? FLOW_OP_EQ : 0);
+		t->pos += 1 + equal;
 	}
 }
 
