@@ -46,11 +46,17 @@ bool word_number(const struct word *w, uint64_t max, bool hex, uint64_t *ret);
 bool word_copy(const struct word *w, char *buf, size_t size);
 bool word_is(const struct word *w, const char *text);
 
-/* The word at hand is this text, case ignored, not quoted.  A parser asks often, and most words
- * differ in their first letter. */
+/* The word at hand is this text, case ignored, not quoted.  A parser asks often: most words differ
+ * in their first letter, and most that do not are a brace or a semicolon. */
 static inline bool lex_is(const struct lex *l, const char *text)
 {
-	return l->word.len > 0 && ((*l->word.text ^ *text) & ~0x20) == 0 && word_is(&l->word, text);
+	const struct word *w = &l->word;
+
+	if (w->len == 0 || ((*w->text ^ *text) & ~0x20) != 0)
+		return false;
+	if (w->len == 1 && *w->text == *text)
+		return text[1] == '\0' && !w->quoted;
+	return word_is(w, text);
 }
 
 #endif
