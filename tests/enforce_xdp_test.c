@@ -590,7 +590,7 @@ static void print_difference(const struct set *s, const struct frame *f,
 	printf("# kernel verdict %u, %zu rules, theme %d\n", verdict, s->count, theme);
 }
 
-/* What a rule's counter should say is kept in reported_packets. */
+/* What a rule's counter should say is kept in reported_counters. */
 static bool compare(const struct xdp *x, const struct frame *f, struct rule *first,
 		    uint32_t *ret_verdict)
 {
@@ -599,9 +599,9 @@ static bool compare(const struct xdp *x, const struct frame *f, struct rule *fir
 
 	*ret_verdict = verdict;
 	if (first != NULL)
-		first->reported_packets++;
+		first->reported_counters.packets++;
 	return verdict == (drop ? XDP_DROP : XDP_PASS) &&
-	       (first == NULL || counted(x, first->slot) == first->reported_packets);
+	       (first == NULL || counted(x, first->slot) == first->reported_counters.packets);
 }
 
 /* No counter rose that should not have. */
@@ -610,7 +610,7 @@ static uint64_t stray_counters(const struct xdp *x, const struct set *s)
 	uint64_t strays = 0;
 
 	for (size_t i = 0; i < s->count; i++)
-		strays += counted(x, s->list[i]->slot) != s->list[i]->reported_packets;
+		strays += counted(x, s->list[i]->slot) != s->list[i]->reported_counters.packets;
 	return strays;
 }
 
@@ -870,6 +870,36 @@ static void test_full_table_is_replaced_at_once(void **state)
 	xdp_free(x);
 }
 
+/* More rules than are read at a time, and not all slots of the table. */
+static void test_counters_are_read_together(void **state)
+{
+	struct xdp *x = open_or_fail();
+	struct ruleset rs;
+	struct err e = { 0 };
+	uint8_t frame[64];
+
+	(void)state;
+	ruleset_init(&rs, 1);
+	for (unsigned n = 0; n < 3000; n++)
+		host_rule(&rs, n, n & 1);
+	apply(x, &rs);
+	for (unsigned n = 0; n < 3000; n++)
+		for (unsigned times = n % 7 == 0 ? n % 5 : 0; times > 0; times--)
+			(void)kernel_verdict(x, frame, host_frame(frame, n));
+	assert_true(xdp_counters_read(x, &e));
+	for (unsigned n = 0; n < 3000; n++) {
+		const struct rule *r = host_rule(&rs, n, n & 1);
+		const struct xdp_counters *c = xdp_counted(x, r->slot);
+		unsigned times = n % 7 == 0 ? n % 5 : 0;
+
+		assert_int_equal(c->packets, times);
+		assert_int_equal(c->octets, 20 * times);
+		assert_int_equal(c->dropped_packets, n & 1 ? times : 0);
+	}
+	ruleset_done(&rs);
+	xdp_free(x);
+}
+
 struct prober {
 	struct xdp *x;
 	bool stop;
@@ -1096,6 +1126,7 @@ int main(void)
 		cmocka_unit_test(test_says_why_the_kernel_refuses),
 		cmocka_unit_test(test_action_changes_in_place),
 		cmocka_unit_test(test_monitor_counts_and_drops_nothing),
+		cmocka_unit_test(test_counters_are_read_together),
 		cmocka_unit_test(test_full_table_is_replaced_at_once),
 		cmocka_unit_test(test_unchanged_rule_matches_at_every_moment),
 		cmocka_unit_test(test_limits_are_kept),

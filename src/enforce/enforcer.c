@@ -222,7 +222,7 @@ static void read_counters(struct rule *r, void *ctx)
 	const struct enforcer *f = ctx;
 
 	if (r->slot >= 0)
-		(void)xdp_counters(f->xdp, r->slot, &r->now);
+		r->now = *xdp_counted(f->xdp, r->slot);
 }
 
 /* A hub that refuses reports does so each second; it is said once. */
@@ -239,6 +239,10 @@ static void report(struct enforcer *f)
 {
 	struct err e = { 0 };
 
+	if (!xdp_counters_read(f->xdp, &e)) {
+		report_lost(f, &e);
+		return;
+	}
 	ruleset_each(&f->rules, read_counters, f);
 	if (f->hub == NULL || !feed_ready(&f->feed))
 		return;

@@ -176,6 +176,14 @@ static bool clear_counters(struct xdp *x, uint32_t slot, struct err *e)
 		      strerror(errno));
 }
 
+/* It has counters to be read; those of a rule before it are not this one's. */
+static void slot_used(struct xdp *x, uint32_t slot)
+{
+	x->sum[slot] = (struct xdp_counters){ 0 };
+	if (slot >= x->slots_end)
+		x->slots_end = slot + 1;
+}
+
 static void drop_slot(struct xdp *x, struct rule *r, bool seen)
 {
 	uint32_t slot = (uint32_t)r->slot;
@@ -229,6 +237,7 @@ static void bring(struct xdp *x, struct rule *r)
 	}
 	accept(r);
 	r->installed = r->then;
+	slot_used(x, (uint32_t)r->slot);
 	x->in_force++;
 	__atomic_store_n(&x->store[r->slot].in_force, 1, __ATOMIC_RELEASE);
 }
@@ -402,6 +411,7 @@ static bool restore_rule(struct xdp *x, uint32_t slot, struct restoring *at, str
 	plan_then_read(&then, &r->installed);
 	r->then = r->installed;
 	at->slots[slot] = at->thens[action] = 1;
+	slot_used(x, slot);
 	x->in_force++;
 	return true;
 }

@@ -94,17 +94,27 @@ static const char *nlri_hex(const struct flow_nlri *n, char buf[NLRI_HEX])
 	return buf;
 }
 
-static json_t *rule_object(const struct rule *r)
+/* Of all slots that the rule has had. */
+static struct xdp_counters counters_of(const struct rule *r)
+{
+	return (struct xdp_counters){
+		.packets = r->before.packets + r->now.packets,
+		.octets = r->before.octets + r->now.octets,
+		.dropped_packets = r->before.dropped_packets + r->now.dropped_packets,
+		.dropped_octets = r->before.dropped_octets + r->now.dropped_octets,
+	};
+}
+
+static json_t *rule_object(const struct rule *r, const struct xdp_counters *c)
 {
 	char hex[NLRI_HEX];
 
-	return json_pack(
-		"{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "family", family_name(&r->nlri), "nlri",
-		nlri_hex(&r->nlri, hex), "state", state_name(r->state), "reason", rule_reason(r),
-		"packets", (json_int_t)(r->before.packets + r->now.packets), "octets",
-		(json_int_t)(r->before.octets + r->now.octets), "dropped-packets",
-		(json_int_t)(r->before.dropped_packets + r->now.dropped_packets), "dropped-octets",
-		(json_int_t)(r->before.dropped_octets + r->now.dropped_octets));
+	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "family",
+			 family_name(&r->nlri), "nlri", nlri_hex(&r->nlri, hex), "state",
+			 state_name(r->state), "reason", rule_reason(r), "packets",
+			 (json_int_t)c->packets, "octets", (json_int_t)c->octets, "dropped-packets",
+			 (json_int_t)c->dropped_packets, "dropped-octets",
+			 (json_int_t)c->dropped_octets);
 }
 
 /* Sends the line that has been gathered, if any. */
@@ -133,15 +143,16 @@ static void flush(struct sending *s)
 static void add_changed(struct rule *r, void *ctx)
 {
 	struct sending *s = ctx;
-	uint64_t packets = r->before.packets + r->now.packets;
+	struct xdp_counters c = counters_of(r);
 
-	if (r->reported && r->reported_state == r->state && r->reported_packets == packets)
+	if (r->reported && r->reported_state == r->state &&
+	    memcmp(&r->reported_counters, &c, sizeof(c)) == 0)
 		return;
-	if (!s->ok || json_array_append_new(s->rules, rule_object(r)) < 0)
+	if (!s->ok || json_array_append_new(s->rules, rule_object(r, &c)) < 0)
 		return;
 	r->reported = true;
 	r->reported_state = r->state;
-	r->reported_packets = packets;
+	r->reported_counters = c;
 	s->octets += 2 * r->nlri.len + 256;
 	if (s->octets >= REPORT_OCTETS)
 		flush(s);

@@ -42,7 +42,7 @@ struct rule {
 	struct xdp_counters now;
 	bool reported;
 	enum rule_state reported_state;
-	uint64_t reported_packets;
+	struct xdp_counters reported_counters;
 	struct flow_nlri nlri; /* over octets */
 	uint8_t octets[];
 };

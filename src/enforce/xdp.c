@@ -224,8 +224,11 @@ static bool find_maps(struct xdp *x, struct err *e)
 	if (!x->found)
 		x->control->layout = XDP_LAYOUT;
 	x->cpus = libbpf_num_possible_cpus();
-	x->per_cpu = calloc(x->cpus > 0 ? (size_t)x->cpus : 1, sizeof(*x->per_cpu));
-	return x->cpus > 0 && x->per_cpu != NULL ? true : err_at(e, 0, 0, "cannot count the CPUs");
+	if (x->cpus <= 0)
+		return err_at(e, 0, 0, "cannot count the CPUs");
+	x->per_cpu = calloc((size_t)x->cpus * XDP_COUNTERS_AT_A_TIME, sizeof(*x->per_cpu));
+	x->sum = calloc(XDP_SLOTS, sizeof(*x->sum));
+	return (x->per_cpu != NULL && x->sum != NULL) || err_at(e, 0, 0, "out of memory");
 }
 
 /* Those of an earlier program go, with it, when this one is attached in its place. */
@@ -310,6 +313,7 @@ void xdp_free(struct xdp *x)
 		close(x->wait_inner);
 	bpf_object__close(x->object);
 	free(x->per_cpu);
+	free(x->sum);
 	free(x);
 }
 
@@ -325,21 +329,54 @@ bool xdp_found(const struct xdp *x)
 
 /* ---- What is there -------------------------------------------------------------------- */
 
+static struct xdp_counters sum_up(const struct xdp_counters *per_cpu, int cpus)
+{
+	struct xdp_counters sum = { 0 };
+
+	for (int i = 0; i < cpus; i++) {
+		sum.packets += per_cpu[i].packets;
+		sum.octets += per_cpu[i].octets;
+		sum.dropped_packets += per_cpu[i].dropped_packets;
+		sum.dropped_octets += per_cpu[i].dropped_octets;
+	}
+	return sum;
+}
+
 bool xdp_counters(const struct xdp *x, int slot, struct xdp_counters *ret)
 {
 	uint32_t key = (uint32_t)slot;
-	struct xdp_counters sum = { 0 };
 
 	if (bpf_map_lookup_elem(x->map[XDP_MAP_COUNTERS], &key, x->per_cpu) < 0)
 		return false;
-	for (int i = 0; i < x->cpus; i++) {
-		sum.packets += x->per_cpu[i].packets;
-		sum.octets += x->per_cpu[i].octets;
-		sum.dropped_packets += x->per_cpu[i].dropped_packets;
-		sum.dropped_octets += x->per_cpu[i].dropped_octets;
-	}
-	*ret = sum;
+	*ret = sum_up(x->per_cpu, x->cpus);
 	return true;
+}
+
+bool xdp_counters_read(struct xdp *x, struct err *e)
+{
+	uint32_t key[XDP_COUNTERS_AT_A_TIME], last = 0, count;
+	bool more = false;
+
+	for (uint32_t slot = 0; slot < x->slots_end; slot += count) {
+		count = XDP_COUNTERS_AT_A_TIME;
+		/* ENOENT: that was the end of the map. */
+		if (bpf_map_lookup_batch(x->map[XDP_MAP_COUNTERS], more ? &last : NULL, &last, key,
+					 x->per_cpu, &count, NULL) < 0 &&
+		    errno != ENOENT)
+			return err_at(e, 0, 0, "%s: cannot be read: %s",
+				      xdp_map_names[XDP_MAP_COUNTERS], strerror(errno));
+		if (count == 0)
+			break;
+		more = true;
+		for (uint32_t i = 0; i < count; i++)
+			x->sum[slot + i] = sum_up(x->per_cpu + (size_t)i * x->cpus, x->cpus);
+	}
+	return true;
+}
+
+const struct xdp_counters *xdp_counted(const struct xdp *x, int slot)
+{
+	return &x->sum[slot];
 }
 
 void xdp_monitor_set(struct xdp *x, bool monitor)

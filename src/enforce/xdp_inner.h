@@ -11,6 +11,10 @@
 #define XDP_VERDICTS_SIZE (XDP_SLOTS * sizeof(__u64))
 #define XDP_STORE_SIZE    (XDP_STORE * sizeof(struct xdp_store))
 
+enum {
+	XDP_COUNTERS_AT_A_TIME = 1024
+};
+
 struct bpf_object;
 
 struct xdp {
@@ -24,7 +28,9 @@ struct xdp {
 	struct xdp_store *store;
 	int wait_outer, wait_inner;
 	int cpus;
-	struct xdp_counters *per_cpu;
+	struct xdp_counters *per_cpu; /* of as many slots as are read at a time */
+	struct xdp_counters *sum;     /* a slot each, as last read */
+	uint32_t slots_end;           /* no slot from here on was ever in use */
 	struct index *index;
 	struct space slots, thens, chunks;
 	size_t in_force;
