@@ -870,6 +870,45 @@ static void test_full_table_is_replaced_at_once(void **state)
 	xdp_free(x);
 }
 
+static void dscp_rule(struct ruleset *rs, unsigned host, unsigned dscp)
+{
+	uint8_t octets[9] = { 1, 32, 192, 0, 2, (uint8_t)host, 11, 0x81, (uint8_t)dscp };
+	struct flow_nlri nlri = { .family = FLOW_IPV4, .octets = octets, .len = sizeof(octets) };
+	struct rule *r = ruleset_need(rs, &nlri);
+
+	assert_non_null(r);
+	rule_set_then(r, &(struct flow_actions){ .has_rate_bytes = true });
+	r->wanted = true;
+	ruleset_touch(rs, r);
+}
+
+/* Two long lists that only DSCP tells apart, and packets between what the rules of the one and of
+ * the other ask for. */
+static void test_a_long_list_ends_where_its_rules_do(void **state)
+{
+	struct xdp *x = open_or_fail();
+	struct ruleset rs;
+	uint8_t frame[64];
+
+	(void)state;
+	ruleset_init(&rs, 1);
+	for (unsigned i = 0; i < 40; i++) {
+		dscp_rule(&rs, 1, i);
+		dscp_rule(&rs, 2, 63 - i);
+	}
+	apply(x, &rs);
+	for (unsigned host = 1; host <= 2; host++)
+		for (unsigned dscp = 0; dscp < 64; dscp++) {
+			size_t len = host_frame(frame, host);
+			bool hit = host == 1 ? dscp < 40 : dscp > 63 - 40;
+
+			frame[15] = (uint8_t)(dscp << 2);
+			assert_int_equal(kernel_verdict(x, frame, len), hit ? XDP_DROP : XDP_PASS);
+		}
+	ruleset_done(&rs);
+	xdp_free(x);
+}
+
 /* More rules than are read at a time, and not all slots of the table. */
 static void test_counters_are_read_together(void **state)
 {
@@ -1126,6 +1165,7 @@ int main(void)
 		cmocka_unit_test(test_says_why_the_kernel_refuses),
 		cmocka_unit_test(test_action_changes_in_place),
 		cmocka_unit_test(test_monitor_counts_and_drops_nothing),
+		cmocka_unit_test(test_a_long_list_ends_where_its_rules_do),
 		cmocka_unit_test(test_counters_are_read_together),
 		cmocka_unit_test(test_full_table_is_replaced_at_once),
 		cmocka_unit_test(test_unchanged_rule_matches_at_every_moment),

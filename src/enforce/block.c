@@ -173,12 +173,13 @@ static bool lane_fill(struct draft *d, uint64_t row[XDP_BLOCK_WORDS])
 	return true;
 }
 
-static bool lane_build(struct draft *d, unsigned lane)
+/* always: even if no record constrains the lane. */
+static bool lane_build(struct draft *d, unsigned lane, bool always)
 {
 	uint64_t row[XDP_BLOCK_WORDS];
 	uint32_t first, n;
 
-	if (!find_edges(d, lane, row))
+	if (!find_edges(d, lane, row) && !always)
 		return true;
 	if (!lane_fill(d, row))
 		return false;
@@ -256,8 +257,11 @@ static bool parts_build(struct draft *d)
 	memcpy(&d->b->t->record[d->block.first], d->record, d->count * sizeof(*d->record));
 	memset(d->b->hashed, 0, HASHED * sizeof(*d->b->hashed));
 	for (unsigned lane = 0; lane < XDP_LANES_OF_BLOCK; lane++)
-		if (!lane_build(d, lane))
+		if (!lane_build(d, lane, false))
 			return false;
+	/* Rows alone say how many records there are. */
+	if (d->rows == 0 && !lane_build(d, 0, true))
+		return false;
 	hull_build(d);
 	return rows_write(d);
 }

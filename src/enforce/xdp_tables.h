@@ -119,7 +119,8 @@ struct xdp_node {
  * constrain: value >> 8 is looked up in the first two pages of its values, which gives a page,
  * there value & 255 gives a row.  Bit i of a row: record i accepts the value.  What all lanes' rows
  * have in common is to be looked at, lowest first; the record itself decides.  A row's first word
- * says which of its others are not 0. */
+ * says which of its others are not 0.  One lane at least has rows: they say where the block ends.
+ */
 struct xdp_block {
 	__u64 lo, hi;                    /* a box around all records */
 	__u32 next;                      /* block; 0: none */
