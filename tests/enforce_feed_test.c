@@ -174,6 +174,20 @@ static void test_rules_of_an_older_epoch_stay_until_settled(void **state)
 	assert_true(wanted(p, 11));
 }
 
+static void test_a_question_is_kept_until_it_is_answered(void **state)
+{
+	struct play *p = *state;
+
+	snapshot(p, HELLO("e1", "true"), RULE("add", B, DISCARD));
+	assert_int_equal(p->feed.question.id, 0);
+	say(p, "{\"event\":\"verify\",\"id\":3,\"rules\":1204,\"digest\":\"9d2c5a7be1f00418\"}");
+	assert_int_equal(p->feed.question.id, 3);
+	assert_int_equal(p->feed.question.rules, 1204);
+	assert_int_equal(p->feed.question.digest, 0x9d2c5a7be1f00418);
+	feed_restart(&p->feed); /* who asked has gone with the connection */
+	assert_int_equal(p->feed.question.id, 0);
+}
+
 static void test_a_settled_hub_is_believed_at_once(void **state)
 {
 	struct play *p = *state;
@@ -337,6 +351,7 @@ int main(void)
 		PLAY(test_adding_again_replaces_the_action),
 		PLAY(test_rules_of_the_same_epoch_go_with_the_snapshot),
 		PLAY(test_rules_of_an_older_epoch_stay_until_settled),
+		PLAY(test_a_question_is_kept_until_it_is_answered),
 		PLAY(test_a_settled_hub_is_believed_at_once),
 		PLAY(test_settled_before_the_snapshot_takes_nothing_yet),
 		PLAY(test_settled_of_another_epoch_is_refused),

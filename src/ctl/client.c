@@ -23,6 +23,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/map.h"
+
 enum {
 	CLIENT_READ_MIN = 16 * 1024, /* room that is offered to each read */
 	CLIENT_FIRST = 64 * 1024,
@@ -68,6 +70,11 @@ static bool connect_failed(struct err *e, const char *path, int error)
 	default:
 		return err_at(e, 0, 0, "cannot connect to %s: %s", path, strerror(error));
 	}
+}
+
+uint64_t ctl_digest(const void *octets, size_t len)
+{
+	return map_hash(octets, len, 0);
 }
 
 struct ctl_client *ctl_client_open(const char *path, struct err *e)

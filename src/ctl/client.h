@@ -16,6 +16,7 @@
  *   {"event":"begin","seq":2,"snapshot":false}
  *   {"event":"rule","seq":2,"op":"remove","family":"ipv4-flow","nlri":"..."}
  *   {"event":"commit","seq":2}
+ *   {"event":"verify","id":1,"rules":1204,"digest":"1f0c..."}
  * An epoch is new whenever the hub started anew.  A snapshot holds every rule to enforce; rules
  * that a new epoch's snapshot lacks may be removed only after `settled`.  "op":"add" for an NLRI
  * that is there replaces its actions.  Families: ipv4-flow ipv6-flow ipv4-flow-vpn ipv6-flow-vpn.
@@ -23,12 +24,18 @@
  * An enforcer reports on a connection of its own, as often as it likes, any part of its rules:
  *   report {"enforcer":"NAME","rules":[{"family":"ipv4-flow","nlri":"...",
  *     "state":"enforced"|"monitor"|"not-enforced","reason":"...","packets":0,"octets":0}]}
+ * What was asked by `verify` it answers on the same connection, when all that came before is in
+ * force; rules is how many rules it was told and digest the sum of ctl_digest of their NLRIs:
+ *   verified {"enforcer":"NAME","id":1,"intended":1204,"kernel":1204,"not-enforced":0,
+ *     "differences":1,"list":[{"family":"ipv4-flow","nlri":"...","rule":"...","what":"..."}]}
  * The hub forgets the reports of a connection when it closes.
  */
 #ifndef CTL_CLIENT_H
 #define CTL_CLIENT_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -40,6 +47,9 @@ enum {
 };
 
 struct ctl_client;
+
+/* Of an NLRI without its length octets. */
+uint64_t ctl_digest(const void *octets, size_t len);
 
 /* path NULL: $HEADGATE_SOCKET, else the default.  NULL with a clear sentence in e when there is
  * no daemon to talk to, or no right to. */

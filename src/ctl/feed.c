@@ -9,7 +9,10 @@
  */
 #include "ctl/hub.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+
+#include "ctl/client.h"
 
 struct feed {
 	struct hub *hub;
@@ -160,6 +163,42 @@ void feed_settled(struct feed *f)
 {
 	close_bracket(f);
 	tell_all(f, settled(f));
+	server_flush(f->hub->server);
+}
+
+/* ---- A question --------------------------------------------------------------------------- */
+
+struct told {
+	json_int_t rules;
+	uint64_t digest;
+};
+
+static bool add_told(void *ctx, const struct rib_entry *e)
+{
+	struct told *t = ctx;
+	struct bgp_nlri n = rib_entry_nlri(e);
+	struct flow_nlri flow = bgp_flow_nlri(&n);
+
+	if (rib_entry_best(e) == NULL)
+		return true;
+	t->rules++;
+	t->digest += ctl_digest(flow.octets, flow.len);
+	return true;
+}
+
+void feed_verify(struct feed *f, uint64_t id)
+{
+	struct told t = { 0 };
+	char digest[17];
+
+	close_bracket(f);
+	for (unsigned family = 0; family < BGP_FAMILIES; family++)
+		if (bgp_families[family].flow)
+			rib_each(f->hub->rib, (enum bgp_family)family, add_told, &t);
+	(void)snprintf(digest, sizeof(digest), "%016llx", (unsigned long long)t.digest);
+	tell(f, CONN_TOPIC_RULES,
+	     json_pack("{s:s, s:I, s:I, s:s}", "event", "verify", "id", (json_int_t)id, "rules",
+		       t.rules, "digest", digest));
 	server_flush(f->hub->server);
 }
 

@@ -352,7 +352,8 @@ static bool make_parts(struct hub *h, struct err *e)
 	h->rib = rib_new(h->attrs, &rc);
 	h->feed = feed_new(h);
 	h->reports = reports_new();
-	if (h->rib == NULL || h->feed == NULL || h->reports == NULL)
+	h->verify = verify_new(h);
+	if (h->rib == NULL || h->feed == NULL || h->reports == NULL || h->verify == NULL)
 		return err_at(e, 0, 0, "out of memory");
 	rib_clock_set(h->rib, loop_now, h->loop);
 	h->file = rib_origin_local(h->rib, "file");
@@ -427,6 +428,8 @@ void hub_stop(struct hub *h)
 	uv_close((uv_handle_t *)&h->deferral, NULL);
 	if (h->feed != NULL)
 		feed_stop(h->feed);
+	if (h->verify != NULL)
+		verify_stop(h->verify);
 	if (h->server != NULL)
 		server_stop(h->server);
 	if (h->speaker != NULL)
@@ -453,6 +456,8 @@ void hub_free(struct hub *h)
 		feed_free(h->feed);
 	if (h->reports != NULL)
 		reports_free(h->reports);
+	if (h->verify != NULL)
+		verify_free(h->verify);
 	if (h->server != NULL)
 		server_free(h->server);
 	conf_free(h->conf);

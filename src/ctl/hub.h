@@ -16,6 +16,7 @@ struct ctl_conn;
 struct feed;
 struct reports;
 struct server;
+struct verify;
 
 struct hub_neighbor {
 	struct hub_neighbor *next; /* in the order of the file */
@@ -38,6 +39,7 @@ struct hub {
 	struct server *server;
 	struct feed *feed;
 	struct reports *reports;
+	struct verify *verify;
 	uv_timer_t deferral;
 	bool settled, stopping;
 	char epoch[17];
@@ -62,6 +64,9 @@ void conn_say(struct ctl_conn *c, json_t *line);
 void conn_ok(struct ctl_conn *c);
 /* e may have a place (line > 0) in the command. Returns nothing to go on with. */
 void conn_fail(struct ctl_conn *c, const struct err *e);
+/* Its next command waits until it is released. */
+void conn_hold(struct ctl_conn *c);
+void conn_release(struct ctl_conn *c);
 /* Who is on the other end: "user:root". */
 const char *conn_principal(const struct ctl_conn *c);
 
@@ -107,8 +112,18 @@ void feed_best(struct feed *f, const struct rib_entry *e, const struct rib_path 
 void feed_path(struct feed *f, const struct rib_path *p, bool gone);
 void feed_neighbor(struct feed *f, const struct hub_neighbor *n, const char *text);
 void feed_settled(struct feed *f);
+/* Asks enforcers whether all that they were told is in the kernel. */
+void feed_verify(struct feed *f, uint64_t id);
 
 /* ---- reports.c ----------------------------------------------------------------------------- */
+
+/* A connection that has reported. */
+struct reporter {
+	struct reporter *next;
+	const struct ctl_conn *from;
+	uint64_t asked; /* the id of a question it has not answered; verify.c's */
+	char name[64];
+};
 
 struct reports *reports_new(void);
 void reports_free(struct reports *r);
@@ -120,5 +135,21 @@ void reports_forget(struct reports *r, const struct ctl_conn *from);
 void reports_drop(struct reports *r, const struct bgp_nlri *n);
 /* A list of what enforcers said of this rule; empty when none did. */
 json_t *reports_of(const struct reports *r, const struct bgp_nlri *n);
+/* NULL: this connection has not reported. */
+struct reporter *reports_reporter(const struct reports *r, const struct ctl_conn *from);
+void reports_each_reporter(const struct reports *r, void (*visit)(struct reporter *r, void *ctx),
+			   void *ctx);
+
+/* ---- verify.c ------------------------------------------------------------------------------ */
+
+struct verify *verify_new(struct hub *h);
+void verify_stop(struct verify *v);
+void verify_free(struct verify *v);
+/* Asks every enforcer; `asker` is answered when they have. */
+bool verify_ask(struct verify *v, struct ctl_conn *asker, struct err *e);
+/* Takes the JSON of one `verified` command. */
+bool verify_take(struct verify *v, const struct ctl_conn *from, json_t *answer, struct err *e);
+/* The connection goes; before reports_forget. */
+void verify_gone(struct verify *v, const struct ctl_conn *c);
 
 #endif

@@ -100,6 +100,45 @@ static void print_withdrawn(const json_t *j)
 	printf("%lld withdrawn\n", number_of(j, "withdrawn"));
 }
 
+/* 1204 as people read it: "1 204". */
+static const char *grouped(long long n, char buf[32])
+{
+	char digits[24];
+	int len = snprintf(digits, sizeof(digits), "%lld", n), at = 0;
+
+	for (int i = 0; i < len; i++) {
+		if (i > 0 && (len - i) % 3 == 0)
+			buf[at++] = ' ';
+		buf[at++] = digits[i];
+	}
+	buf[at] = '\0';
+	return buf;
+}
+
+static void print_verified(const json_t *j)
+{
+	const json_t *list = json_object_get(j, "list"), *one;
+	long long named = (long long)json_array_size(list), all = number_of(j, "differences");
+	char intended[32], kernel[32], differ[32];
+	size_t i;
+
+	printf("%s: %s rules intended, %s in the kernel, ", text_of(j, "enforcer"),
+	       grouped(number_of(j, "intended"), intended),
+	       grouped(number_of(j, "kernel"), kernel));
+	if (is_true(j, "equal"))
+		printf("equal\n");
+	else
+		printf("%s different\n", grouped(all, differ));
+	json_array_foreach(list, i, one)
+	{
+		const char *rule = text_of(one, "rule");
+
+		printf("    %s%s%s\n", rule, rule[0] != '\0' ? ": " : "", text_of(one, "what"));
+	}
+	if (named < all)
+		printf("    and %s more\n", grouped(all - named, differ));
+}
+
 static void print_event(const json_t *j)
 {
 	const char *event = text_of(j, "event");
@@ -153,6 +192,8 @@ static const struct verb {
 	  NULL, NULL, false },
 	{ "neighbor", NULL, "neighbor A shutdown|enable", "end a session and keep it down, or start it again",
 	  NULL, NULL, false },
+	{ "verify", NULL, "verify", "do packets find in the kernel the rules that are to be there?",
+	  NULL, print_verified, false },
 	{ "reload", NULL, "reload", "read the configuration again", NULL, NULL, false },
 	{ "monitor", NULL, "monitor", "follow sessions and rules", NULL, print_event, true },
 };

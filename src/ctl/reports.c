@@ -26,6 +26,7 @@ struct report {
 
 struct reports {
 	struct map map;
+	struct reporter *reporters;
 };
 
 struct key {
@@ -74,9 +75,53 @@ static void forget_one(struct map_node *n, void *ctx)
 		drop(f->all, r);
 }
 
+struct reporter *reports_reporter(const struct reports *r, const struct ctl_conn *from)
+{
+	struct reporter *at = r->reporters;
+
+	while (at != NULL && at->from != from)
+		at = at->next;
+	return at;
+}
+
+void reports_each_reporter(const struct reports *r, void (*visit)(struct reporter *r, void *ctx),
+			   void *ctx)
+{
+	for (struct reporter *at = r->reporters; at != NULL; at = at->next)
+		visit(at, ctx);
+}
+
+static void meet_reporter(struct reports *r, const struct ctl_conn *from, const char *name)
+{
+	struct reporter *met = reports_reporter(r, from);
+
+	if (met == NULL && (met = calloc(1, sizeof(*met))) != NULL) {
+		met->from = from;
+		met->next = r->reporters;
+		r->reporters = met;
+	}
+	if (met != NULL)
+		(void)snprintf(met->name, sizeof(met->name), "%s", name);
+}
+
+static void forget_reporter(struct reports *r, const struct ctl_conn *from)
+{
+	struct reporter **at = &r->reporters, *gone;
+
+	while ((gone = *at) != NULL)
+		if (from == NULL || gone->from == from) {
+			*at = gone->next;
+			free(gone);
+		} else {
+			at = &gone->next;
+		}
+}
+
 void reports_forget(struct reports *r, const struct ctl_conn *from)
 {
 	struct forget f = { r, from };
+
+	forget_reporter(r, from);
 
 	map_each(&r->map, forget_one, &f);
 }
@@ -148,6 +193,7 @@ bool reports_take(struct reports *r, const struct ctl_conn *from, json_t *report
 		    0 ||
 	    !json_is_array(rules))
 		return err_at(e, 0, 0, "report: expected {\"enforcer\":\"NAME\",\"rules\":[...]}");
+	meet_reporter(r, from, enforcer);
 	json_array_foreach(rules, i, rule) if (!take_one(r, from, enforcer, rule, e)) return false;
 	return true;
 }

@@ -38,6 +38,7 @@ struct ctl_conn {
 	struct server *server;
 	enum conn_topic topic;
 	bool closing, paused, lagging;
+	bool held; /* its last command is still being carried out */
 	char *in;
 	size_t in_len, in_size;
 	char *out; /* said, not yet handed to the loop */
@@ -78,6 +79,7 @@ static void conn_close(struct ctl_conn *c)
 	if (c->closing)
 		return;
 	c->closing = true;
+	verify_gone(c->server->hub->verify, c);
 	reports_forget(c->server->hub->reports, c);
 	uv_close((uv_handle_t *)&c->pipe, conn_closed);
 }
@@ -99,7 +101,7 @@ static void caught_up(struct ctl_conn *c)
 		c->lagging = false;
 		feed_snapshot(c->server->hub->feed, c);
 	}
-	if (c->paused)
+	if (c->paused && !c->held)
 		read_on(c);
 }
 
@@ -245,7 +247,7 @@ static void run_lines(struct ctl_conn *c)
 
 	if (c->in_len == 0)
 		return; /* there may be no buffer yet */
-	while (!c->closing && c->on_its_way < OUT_HIGH &&
+	while (!c->closing && !c->held && c->on_its_way < OUT_HIGH &&
 	       (end = memchr(c->in + done, '\n', c->in_len - done)) != NULL) {
 		size_t len = (size_t)(end - (c->in + done));
 
@@ -255,7 +257,7 @@ static void run_lines(struct ctl_conn *c)
 	}
 	memmove(c->in, c->in + done, c->in_len - done);
 	c->in_len -= done;
-	if (!c->closing && c->on_its_way >= OUT_HIGH) {
+	if (!c->closing && (c->held || c->on_its_way >= OUT_HIGH)) {
 		c->paused = true;
 		(void)uv_read_stop((uv_stream_t *)&c->pipe);
 	}
@@ -307,6 +309,19 @@ static void read_on(struct ctl_conn *c)
 	run_lines(c);
 	if (!c->closing && !c->paused && uv_read_start((uv_stream_t *)&c->pipe, alloc, got) != 0)
 		conn_close(c);
+}
+
+void conn_hold(struct ctl_conn *c)
+{
+	c->held = true;
+}
+
+void conn_release(struct ctl_conn *c)
+{
+	c->held = false;
+	flush(c);
+	if (c->paused && c->on_its_way < OUT_HIGH)
+		read_on(c);
 }
 
 /* ---- Coming ------------------------------------------------------------------------------- */

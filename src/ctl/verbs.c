@@ -286,15 +286,36 @@ static bool monitor(struct command *c, struct err *e)
 	return subscribe(c, e, CONN_TOPIC_MONITOR);
 }
 
-static bool report(struct command *c, struct err *e)
+static bool verify(struct command *c, struct err *e)
+{
+	return at_end(c, e) && verify_ask(c->hub->verify, c->conn, e);
+}
+
+/* The JSON behind the verb; NULL with e filled. */
+static json_t *read_json(const struct command *c, const char *verb, struct err *e)
 {
 	json_error_t why;
 	json_t *j = json_loadb(c->rest, c->rest_len, 0, &why);
-	bool fine;
 
 	if (j == NULL)
-		return err_at(e, 0, 0, "report: %s", why.text);
-	fine = reports_take(c->hub->reports, c->conn, j, e);
+		(void)err_at(e, 0, 0, "%s: %s", verb, why.text);
+	return j;
+}
+
+static bool report(struct command *c, struct err *e)
+{
+	json_t *j = read_json(c, "report", e);
+	bool fine = j != NULL && reports_take(c->hub->reports, c->conn, j, e);
+
+	json_decref(j);
+	return fine;
+}
+
+static bool verified(struct command *c, struct err *e)
+{
+	json_t *j = read_json(c, "verified", e);
+	bool fine = j != NULL && verify_take(c->hub->verify, c->conn, j, e);
+
 	json_decref(j);
 	return fine;
 }
@@ -315,6 +336,8 @@ static const struct verb {
 	{ "monitor",   NULL,        monitor,         true },
 	{ "subscribe", "rules",     subscribe_rules, true },
 	{ "report",    NULL,        report,          false },
+	{ "verify",    NULL,        verify,          true },
+	{ "verified",  NULL,        verified,        false },
 };
 /* clang-format on */
 

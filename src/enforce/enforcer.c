@@ -28,6 +28,7 @@
 #include "enforce/pins.h"
 #include "enforce/report.h"
 #include "enforce/ruleset.h"
+#include "enforce/verify.h"
 #include "enforce/xdp.h"
 
 enum {
@@ -252,6 +253,21 @@ static void report(struct enforcer *f)
 	report_lost(f, &e);
 }
 
+/* The hub's question, once all that it told before is in force. */
+static void answer(struct enforcer *f)
+{
+	struct err e = { 0 };
+	json_t *said = verify_answer(f->xdp, &f->rules, &f->feed.question);
+
+	f->feed.question.id = 0;
+	if (!report_open(&f->report, f->options->socket, &f->rules, &e)) {
+		json_decref(said);
+		report_lost(f, &e);
+	} else if (!report_say(&f->report, "verified", said, &e)) {
+		report_lost(f, &e);
+	}
+}
+
 /* ---- The loop ----------------------------------------------------------------------------- */
 
 static void read_signal(struct enforcer *f)
@@ -300,6 +316,8 @@ static void run(struct enforcer *f)
 		wait_for_something(f, now);
 		if (f->feed.dirty && feed_ready(&f->feed))
 			put_in_force(f);
+		if (f->feed.question.id != 0 && !f->feed.dirty && feed_ready(&f->feed))
+			answer(f);
 		now = now_ms();
 		if (now >= f->report_at) {
 			f->report_at = now + REPORT_MS;

@@ -226,12 +226,25 @@ static bool on_settled(struct feed *f, const json_t *o, const char *kernel_epoch
 	return true;
 }
 
+static bool on_verify(struct feed *f, const json_t *o, const char *kernel_epoch, struct err *e)
+{
+	char *end;
+
+	(void)kernel_epoch;
+	f->question = (struct feed_question){
+		.id = (uint64_t)json_integer_value(json_object_get(o, "id")),
+		.rules = (uint64_t)json_integer_value(json_object_get(o, "rules")),
+		.digest = strtoull(text_of(o, "digest"), &end, 16),
+	};
+	return f->question.id != 0 || err_at(e, 0, 0, "a verify without an id");
+}
+
 static const struct {
 	const char *name;
 	bool (*on)(struct feed *f, const json_t *o, const char *kernel_epoch, struct err *e);
 } events[] = {
 	{ "hello", on_hello },   { "begin", on_begin },     { "rule", on_rule },
-	{ "commit", on_commit }, { "settled", on_settled },
+	{ "commit", on_commit }, { "settled", on_settled }, { "verify", on_verify },
 };
 
 static bool on_event(struct feed *f, const json_t *o, const char *kernel_epoch, struct err *e)
@@ -250,6 +263,7 @@ static bool on_event(struct feed *f, const json_t *o, const char *kernel_epoch, 
 void feed_restart(struct feed *f)
 {
 	f->in_change = f->snapshot = f->complete = f->settled = f->broken = false;
+	f->question.id = 0;
 }
 
 bool feed_line(struct feed *f, const char *line, const char *kernel_epoch, struct err *e)

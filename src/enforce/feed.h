@@ -10,6 +10,12 @@
 #include "enforce/ruleset.h"
 #include "enforce/xdp_maps.h"
 
+/* Of the hub: are the rules in the kernel those that it has told? */
+struct feed_question {
+	uint64_t id; /* 0: there is none */
+	uint64_t rules, digest;
+};
+
 struct feed {
 	struct ruleset *rules;     /* borrowed */
 	char epoch[XDP_EPOCH_MAX]; /* of the hub at the other end */
@@ -20,7 +26,8 @@ struct feed {
 	bool dirty;                /* what is wanted is not yet in force */
 	bool broken;               /* a change began inside another: nothing is in force until the
 				      next connection's snapshot */
-	uint64_t unreadable;       /* lines and rules that made no sense */
+	struct feed_question question; /* to be answered when all before it is in force */
+	uint64_t unreadable;           /* lines and rules that made no sense */
 };
 
 /* Before the first line of a new connection. */

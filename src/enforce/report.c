@@ -43,6 +43,7 @@ void report_close(struct report *r)
 	ctl_client_free(r->client);
 	r->client = NULL;
 	r->unanswered = 0;
+	r->introduced = false;
 }
 
 static void forget_reported(struct rule *r, void *ctx)
@@ -117,25 +118,44 @@ static json_t *rule_object(const struct rule *r, const struct xdp_counters *c)
 			 (json_int_t)c->dropped_octets);
 }
 
-/* Sends the line that has been gathered, if any. */
-static void flush(struct sending *s)
+bool report_say(struct report *r, const char *verb, json_t *o, struct err *e)
 {
-	json_t *o;
 	char *text = NULL, *line = NULL;
+	bool ok = false;
 
-	if (!s->ok || json_array_size(s->rules) == 0)
-		return;
-	o = json_pack("{s:s, s:O}", "enforcer", s->report->name, "rules", s->rules);
-	if (o != NULL)
+	if (o != NULL && json_object_set_new(o, "enforcer", json_string(r->name)) == 0)
 		text = json_dumps(o, JSON_COMPACT);
-	if (text == NULL || asprintf(&line, "report %s", text) < 0)
-		s->ok = err_at(s->e, 0, 0, "out of memory");
+	if (text == NULL || asprintf(&line, "%s %s", verb, text) < 0)
+		(void)err_at(e, 0, 0, "out of memory");
 	else
-		s->ok = ctl_client_send(s->report->client, line, s->e);
-	s->report->unanswered += s->ok;
+		ok = ctl_client_send(r->client, line, e);
+	r->unanswered += ok;
 	free(line);
 	free(text);
 	json_decref(o);
+	return ok;
+}
+
+json_t *report_rule(const struct flow_nlri *n)
+{
+	static char text[FLOW_TEXT_MAX]; /* one enforcer, one thread */
+	struct str s = str_over(text, sizeof(text));
+	char hex[NLRI_HEX];
+
+	if (n == NULL)
+		return json_pack("{s:s, s:s, s:s}", "family", "", "nlri", "", "rule", "");
+	flow_text_print(NULL, n, NULL, &s);
+	return json_pack("{s:s, s:s, s:s}", "family", family_name(n), "nlri", nlri_hex(n, hex),
+			 "rule", text);
+}
+
+/* Sends the line that has been gathered, if any; the first line says that we are here. */
+static void flush(struct sending *s)
+{
+	if (!s->ok || (json_array_size(s->rules) == 0 && s->report->introduced))
+		return;
+	s->report->introduced = true;
+	s->ok = report_say(s->report, "report", json_pack("{s:O}", "rules", s->rules), s->e);
 	json_array_clear(s->rules);
 	s->octets = 0;
 }

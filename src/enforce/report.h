@@ -3,6 +3,7 @@
 #ifndef ENFORCE_REPORT_H
 #define ENFORCE_REPORT_H
 
+#include <jansson.h>
 #include <stdbool.h>
 
 #include "base/err.h"
@@ -13,6 +14,7 @@
 struct report {
 	struct ctl_client *client; /* owned; NULL: no connection */
 	unsigned unanswered;       /* reports the hub has not answered yet */
+	bool introduced;           /* it has had one on this connection */
 	char name[64]; /* of this enforcer, for people: the hub goes by the connection */
 };
 
@@ -23,6 +25,10 @@ void report_close(struct report *r);
 bool report_open(struct report *r, const char *socket, struct ruleset *rules, struct err *e);
 /* Sends what has changed since the last report, unless the hub still has one to answer. */
 bool report_send(struct report *r, struct ruleset *rules, struct err *e);
+/* Says another thing at once: VERB {"enforcer":NAME, ...o}.  Takes o over. */
+bool report_say(struct report *r, const char *verb, json_t *o, struct err *e);
+/* {"family":"ipv4-flow","nlri":HEX,"rule":TEXT}; all "" when n is NULL. */
+json_t *report_rule(const struct flow_nlri *n);
 /* Reads answers.  False when the connection has ended or the hub refuses what we say. */
 bool report_read(struct report *r, struct err *e);
 

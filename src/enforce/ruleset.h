@@ -37,6 +37,7 @@ struct rule {
 	char *why_match, *why_then; /* owned; NULL: no reason against it */
 	char *why_table;            /* the same: why the tables do not take it now */
 	struct index_rule *entry;   /* in the tables; NULL: not there */
+	bool read_back;             /* verify.c found it in the kernel */
 	bool touched;               /* in the list of what the next change has to look at */
 	struct xdp_counters before; /* of slots that the rule had and lost */
 	struct xdp_counters now;
