@@ -123,6 +123,7 @@ struct reporter {
 	const struct ctl_conn *from;
 	uint64_t asked; /* the id of a question it has not answered; verify.c's */
 	char name[64];
+	char label[72]; /* the name, with #2 and so on behind it when another has it too */
 };
 
 struct reports *reports_new(void);
@@ -139,6 +140,17 @@ json_t *reports_of(const struct reports *r, const struct bgp_nlri *n);
 struct reporter *reports_reporter(const struct reports *r, const struct ctl_conn *from);
 void reports_each_reporter(const struct reports *r, void (*visit)(struct reporter *r, void *ctx),
 			   void *ctx);
+
+/* What each reporter says of this rule, or of any. */
+typedef void reports_visit(void *ctx, const struct reporter *r, const json_t *what);
+void reports_each_of(const struct reports *r, const struct bgp_nlri *n, reports_visit *visit,
+		     void *ctx);
+void reports_each(struct reports *r, reports_visit *visit, void *ctx);
+
+/* ---- metrics.c ----------------------------------------------------------------------------- */
+
+/* Everything that can be counted, to one connection. */
+void metrics_say(struct hub *h, struct ctl_conn *c);
 
 /* ---- verify.c ------------------------------------------------------------------------------ */
 

@@ -139,6 +139,40 @@ static void print_verified(const json_t *j)
 		printf("    and %s more\n", grouped(all - named, differ));
 }
 
+/* As a label's value stands between quotes. */
+static void print_quoted(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if (*text == '\n')
+			(void)fputs("\\n", stdout);
+		else if (*text == '"' || *text == '\\')
+			printf("\\%c", *text);
+		else
+			putchar(*text);
+}
+
+/* The text format of Prometheus, 0.0.4. */
+static void print_metric(const json_t *j)
+{
+	json_t *labels = json_object_get(j, "labels"), *value;
+	const char *name = text_of(j, "metric"), *label, *before = "{";
+
+	if (labels == NULL) {
+		printf("# HELP %s %s\n# TYPE %s %s\n", name, text_of(j, "help"), name,
+		       text_of(j, "type"));
+		return;
+	}
+	(void)fputs(name, stdout);
+	json_object_foreach(labels, label, value)
+	{
+		printf("%s%s=\"", before, label);
+		print_quoted(json_string_value(value));
+		putchar('"');
+		before = ",";
+	}
+	printf("%s %lld\n", *before == ',' ? "}" : "", number_of(j, "value"));
+}
+
 static void print_event(const json_t *j)
 {
 	const char *event = text_of(j, "event");
@@ -192,6 +226,8 @@ static const struct verb {
 	  NULL, NULL, false },
 	{ "neighbor", NULL, "neighbor A shutdown|enable", "end a session and keep it down, or start it again",
 	  NULL, NULL, false },
+	{ "metrics", NULL, "metrics", "everything that is counted, as text for Prometheus",
+	  NULL, print_metric, false },
 	{ "verify", NULL, "verify", "do packets find in the kernel the rules that are to be there?",
 	  NULL, print_verified, false },
 	{ "reload", NULL, "reload", "read the configuration again", NULL, NULL, false },

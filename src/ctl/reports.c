@@ -91,17 +91,32 @@ void reports_each_reporter(const struct reports *r, void (*visit)(struct reporte
 		visit(at, ctx);
 }
 
-static void meet_reporter(struct reports *r, const struct ctl_conn *from, const char *name)
+static bool label_is_taken(const struct reports *r, const char *label)
 {
-	struct reporter *met = reports_reporter(r, from);
+	for (const struct reporter *at = r->reporters; at != NULL; at = at->next)
+		if (strcmp(at->label, label) == 0)
+			return true;
+	return false;
+}
 
-	if (met == NULL && (met = calloc(1, sizeof(*met))) != NULL) {
-		met->from = from;
-		met->next = r->reporters;
-		r->reporters = met;
-	}
-	if (met != NULL)
-		(void)snprintf(met->name, sizeof(met->name), "%s", name);
+/* The number is the connection's for as long as it lasts. */
+static bool meet_reporter(struct reports *r, const struct ctl_conn *from, const char *name)
+{
+	struct reporter *met;
+
+	if (reports_reporter(r, from) != NULL)
+		return true;
+	met = calloc(1, sizeof(*met));
+	if (met == NULL)
+		return false;
+	met->from = from;
+	(void)snprintf(met->name, sizeof(met->name), "%s", name);
+	(void)snprintf(met->label, sizeof(met->label), "%s", met->name);
+	for (unsigned n = 2; label_is_taken(r, met->label); n++)
+		(void)snprintf(met->label, sizeof(met->label), "%s#%u", met->name, n);
+	met->next = r->reporters;
+	r->reporters = met;
+	return true;
 }
 
 static void forget_reporter(struct reports *r, const struct ctl_conn *from)
@@ -193,7 +208,8 @@ bool reports_take(struct reports *r, const struct ctl_conn *from, json_t *report
 		    0 ||
 	    !json_is_array(rules))
 		return err_at(e, 0, 0, "report: expected {\"enforcer\":\"NAME\",\"rules\":[...]}");
-	meet_reporter(r, from, enforcer);
+	if (!meet_reporter(r, from, enforcer))
+		return err_at(e, 0, 0, "out of memory");
 	json_array_foreach(rules, i, rule) if (!take_one(r, from, enforcer, rule, e)) return false;
 	return true;
 }
@@ -210,17 +226,52 @@ static struct key key_of(const struct bgp_nlri *n, char *text, size_t size)
 	return k;
 }
 
-json_t *reports_of(const struct reports *r, const struct bgp_nlri *n)
+void reports_each_of(const struct reports *r, const struct bgp_nlri *n, reports_visit *visit,
+		     void *ctx)
 {
 	char text[KEY_MAX];
 	struct key k = key_of(n, text, sizeof(text));
 	uint64_t hash = hash_of(k.text, k.len);
+
+	for (struct map_node *at = map_find(&r->map, hash, same, &k); at != NULL; at = at->next) {
+		const struct report *one = (const struct report *)at;
+
+		if (at->hash == hash && same(at, &k))
+			visit(ctx, reports_reporter(r, one->from), one->what);
+	}
+}
+
+static void append_what(void *ctx, const struct reporter *r, const json_t *what)
+{
+	(void)r;
+	(void)json_array_append_new(ctx, json_incref((json_t *)what));
+}
+
+json_t *reports_of(const struct reports *r, const struct bgp_nlri *n)
+{
 	json_t *list = json_array();
 
-	for (struct map_node *at = map_find(&r->map, hash, same, &k); at != NULL; at = at->next)
-		if (at->hash == hash && same(at, &k))
-			(void)json_array_append(list, ((struct report *)at)->what);
+	reports_each_of(r, n, append_what, list);
 	return list;
+}
+
+struct visiting {
+	const struct reports *all;
+	reports_visit *visit;
+	void *ctx;
+};
+
+static void visit_one(struct map_node *n, void *ctx)
+{
+	const struct visiting *v = ctx;
+	const struct report *one = (const struct report *)n;
+
+	v->visit(v->ctx, reports_reporter(v->all, one->from), one->what);
+}
+
+void reports_each(struct reports *r, reports_visit *visit, void *ctx)
+{
+	map_each(&r->map, visit_one, &(struct visiting){ r, visit, ctx });
 }
 
 void reports_drop(struct reports *r, const struct bgp_nlri *n)

@@ -73,6 +73,14 @@ static bool show_routes(struct command *c, struct err *e)
 	return true;
 }
 
+static bool metrics(struct command *c, struct err *e)
+{
+	if (!at_end(c, e))
+		return false;
+	metrics_say(c->hub, c->conn);
+	return true;
+}
+
 /* ---- announce and withdraw ---------------------------------------------------------------- */
 
 /* `[ipv4|ipv6] flow route RULE`, to the end; ret is large and the caller's.  The family's word is
@@ -336,6 +344,7 @@ static const struct verb {
 	{ "monitor",   NULL,        monitor,         true },
 	{ "subscribe", "rules",     subscribe_rules, true },
 	{ "report",    NULL,        report,          false },
+	{ "metrics",   NULL,        metrics,         false },
 	{ "verify",    NULL,        verify,          true },
 	{ "verified",  NULL,        verified,        false },
 };

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 
+from prometheus_client.parser import text_string_to_metric_families
+
 sys.path.insert(0, os.path.dirname(__file__))
 from hub import BUILD, Hub, Tap, until
 from peer import (DISCARD, Closed, Peer, as_sequence, attribute, flow_reach, flow_unreach, message,
@@ -261,6 +263,55 @@ def _():
             text = hub.run("show", "rules").stdout
             assert "r2: enforced, 12 packets matched, 11 dropped\n" in text, text
         assert until(lambda: hub.rules()[0]["enforced"] == [])
+
+
+@tap.case("metrics: text that the parser of Prometheus takes, each series once, with what was counted")
+def _():
+    with Hub(neighbor("127.0.0.2", rules=[rule()]) + neighbor("127.0.0.3")) as hub:
+        a = peer("127.0.0.2", number=2)
+        assert kinds(a.changes()) == [("+", TELNET)]
+        assert hub.run("announce", "flow", "route", f"{{ {rule(port=24)} }}").returncode == 0
+        one = next(r["nlri"] for r in hub.rules() if r["for"] == "everyone")
+        said = {"family": "ipv4-flow", "packets": 12, "octets": 720, "dropped-packets": 11, "dropped-octets": 660}
+        reports = [[said | {"nlri": one, "state": "enforced"}],
+                   [said | {"nlri": one, "state": "monitor", "dropped-packets": 0},
+                    said | {"nlri": DNS, "state": "not-enforced", "reason": 'a "reason" \\ of two\nlines'}]]
+        before = samples(hub)
+        assert before["headgate_neighbor_state", ("127.0.0.1", "127.0.0.2", "established")] == 1, before
+        assert before["headgate_neighbor_routes_advertised", ("ipv4-flow", "127.0.0.1", "127.0.0.2")] >= 1, before
+        assert before["headgate_rules", ("ipv4-flow", "best")] == 1, before
+        assert not any(name.startswith("headgate_enforcer") for name, _ in before), before
+        with socket.socket(socket.AF_UNIX) as first, socket.socket(socket.AF_UNIX) as second:
+            for enforcer, report in zip((first, second), reports):
+                enforcer.connect(hub.socket)
+                enforcer.sendall(f'report {json.dumps({"enforcer": "r2", "rules": report})}\n'.encode())
+                assert enforcer.recv(99) == b'{"ok":true}\n'
+            now = samples(hub)
+        text = next(r["rule"] for r in hub.rules() if r["nlri"] == one).partition(" then")[0] + " }"
+        for name, values in [("matched_packets", (12, 12)), ("matched_octets", (720, 720)), ("dropped_packets", (11, 0)),
+                             ("dropped_octets", (660, 660))]:
+            for enforcer, value in zip(("r2", "r2#2"), values):
+                assert now[f"headgate_rule_{name}_total", (enforcer, "ipv4-flow", text)] == value, (now, text)
+        assert now["headgate_enforcer_up", ("r2",)] == now["headgate_enforcer_up", ("r2#2",)] == 1, now
+        assert now["headgate_enforcer_rules", ("r2#2", "monitor")] == 1, now
+        assert now["headgate_rules_not_enforced", ("r2#2", 'a "reason" \\ of two\nlines')] == 1, now
+        assert until(lambda: not any(name.startswith("headgate_rule_") for name, _ in samples(hub)))
+
+
+def samples(hub):
+    """Of `headgate metrics`, by name and the values of the labels, in the order of the labels' names."""
+    done = hub.run("metrics")
+    assert done.returncode == 0, done.stderr
+    found = {}
+    for family in text_string_to_metric_families(done.stdout):
+        assert family.documentation and family.type in ("gauge", "counter"), family
+        for s in family.samples:
+            key = s.name, tuple(s.labels[label] for label in sorted(s.labels))
+            assert key not in found, key
+            found[key] = s.value
+    assert found["headgate_info", tuple([subprocess.run([f"{BUILD}/headgate", "--version"], capture_output=True,
+                                                       text=True).stdout.split()[-1]])] == 1, found
+    return found
 
 
 @tap.case("reflection: originator, cluster list, next hops of 0, 4 and 16 octets unchanged, not back to the sender")

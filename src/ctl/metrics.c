@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: ISC */
+/* metrics.c - `metrics`: what can be counted, in the data model of Prometheus.
+ *
+ * A metric is a row; all samples of one stand together, as the text format asks.  The CLI writes
+ * the text (online.c).  Labels are few and bounded, but for `rule`, which is what one asks about.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/str.h"
+#include "ctl/hub.h"
+#include "flow/flow.h"
+
+struct metric;
+
+/* Where samples of one metric go. */
+struct scrape {
+	struct hub *hub;
+	struct ctl_conn *conn;
+	const struct metric *metric;
+};
+
+struct metric {
+	const char *name, *type, *help;
+	void (*samples)(struct scrape *s);
+	const char *member; /* of show_neighbor, or of a report: where the value is */
+};
+
+/* Takes labels over. */
+static void sample(struct scrape *s, json_t *labels, json_int_t value)
+{
+	conn_say(s->conn, json_pack("{s:s, s:o, s:I}", "metric", s->metric->name, "labels", labels,
+				    "value", value));
+}
+
+/* ---- The hub and its neighbors ------------------------------------------------------------ */
+
+static void hub_info(struct scrape *s)
+{
+	sample(s, json_pack("{s:s}", "version", HEADGATE_VERSION), 1);
+}
+
+static void hub_settled(struct scrape *s)
+{
+	sample(s, json_object(), s->hub->settled);
+}
+
+/* show_neighbor's members, and the label that all of its samples have. */
+static void each_neighbor(struct scrape *s, void (*visit)(struct scrape *s, const json_t *n))
+{
+	for (const struct hub_neighbor *n = s->hub->neighbors; n != NULL; n = n->next) {
+		json_t *j = show_neighbor(s->hub, n);
+
+		if (j != NULL)
+			visit(s, j);
+		json_decref(j);
+	}
+}
+
+static json_t *neighbor_labels(const json_t *n)
+{
+	return json_pack("{s:O, s:O}", "neighbor", json_object_get(n, "neighbor"), "local",
+			 json_object_get(n, "local"));
+}
+
+static void one_state(struct scrape *s, const json_t *n)
+{
+	json_t *labels = neighbor_labels(n);
+
+	(void)json_object_set(labels, "state", json_object_get(n, "state"));
+	sample(s, labels, 1);
+}
+
+static void neighbor_state(struct scrape *s)
+{
+	each_neighbor(s, one_state);
+}
+
+static void one_number(struct scrape *s, const json_t *n)
+{
+	sample(s, neighbor_labels(n), json_integer_value(json_object_get(n, s->metric->member)));
+}
+
+static void neighbor_number(struct scrape *s)
+{
+	each_neighbor(s, one_number);
+}
+
+static void one_by_family(struct scrape *s, const json_t *n)
+{
+	const char *family;
+	json_t *counts;
+
+	json_object_foreach(json_object_get(n, "by-family"), family, counts)
+	{
+		json_t *labels = neighbor_labels(n);
+
+		(void)json_object_set_new(labels, "family", json_string(family));
+		sample(s, labels, json_integer_value(json_object_get(counts, s->metric->member)));
+	}
+}
+
+static void neighbor_routes(struct scrape *s)
+{
+	each_neighbor(s, one_by_family);
+}
+
+/* ---- Rules -------------------------------------------------------------------------------- */
+
+struct path_counts {
+	json_int_t best, valid, not_validated;
+};
+
+static bool count_paths(void *ctx, const struct rib_entry *e)
+{
+	struct path_counts *c = ctx;
+
+	for (const struct rib_path *p = rib_entry_paths(e); p != NULL; p = p->next)
+		*(!p->valid                       ? &c->not_validated
+		  : rib_entry_best(p->entry) == p ? &c->best
+						  : &c->valid) += 1;
+	return true;
+}
+
+static void rules_by_state(struct scrape *s)
+{
+	for (unsigned f = 0; f < BGP_FAMILIES; f++) {
+		const char *family = bgp_families[f].token;
+		struct path_counts c = { 0 };
+
+		if (!bgp_families[f].flow)
+			continue;
+		rib_each(s->hub->rib, (enum bgp_family)f, count_paths, &c);
+		sample(s, json_pack("{s:s, s:s}", "family", family, "state", "best"), c.best);
+		sample(s, json_pack("{s:s, s:s}", "family", family, "state", "valid"), c.valid);
+		sample(s, json_pack("{s:s, s:s}", "family", family, "state", "not validated"),
+		       c.not_validated);
+	}
+}
+
+/* ---- Enforcers ---------------------------------------------------------------------------- */
+
+static void one_enforcer(struct reporter *r, void *ctx)
+{
+	sample(ctx, json_pack("{s:s}", "enforcer", r->label), 1);
+}
+
+static void enforcers(struct scrape *s)
+{
+	reports_each_reporter(s->hub->reports, one_enforcer, s);
+}
+
+/* Reports counted by two labels. */
+struct tally {
+	json_t *counts; /* by enforcer, then by what the second label says */
+	const char *member, *only_state;
+};
+
+static void count_report(void *ctx, const struct reporter *r, const json_t *what)
+{
+	const struct tally *t = ctx;
+	const char *key = json_string_value(json_object_get(what, t->member));
+	const char *state = json_string_value(json_object_get(what, "state"));
+	json_t *of = json_object_get(t->counts, r->label);
+
+	if (t->only_state != NULL && strcmp(state, t->only_state) != 0)
+		return;
+	if (of == NULL) {
+		of = json_object();
+		(void)json_object_set_new(t->counts, r->label, of);
+	}
+	(void)json_object_set_new(of, key,
+				  json_integer(json_integer_value(json_object_get(of, key)) + 1));
+}
+
+static void tally_reports(struct scrape *s, const char *only_state)
+{
+	struct tally t = { .counts = json_object(),
+			   .member = s->metric->member,
+			   .only_state = only_state };
+	const char *enforcer, *key;
+	json_t *of, *count;
+
+	reports_each(s->hub->reports, count_report, &t);
+	json_object_foreach(t.counts, enforcer, of) json_object_foreach(of, key, count)
+		sample(s, json_pack("{s:s, s:s}", "enforcer", enforcer, t.member, key),
+		       json_integer_value(count));
+	json_decref(t.counts);
+}
+
+static void rules_of_enforcer(struct scrape *s)
+{
+	tally_reports(s, NULL);
+}
+
+static void rules_not_enforced(struct scrape *s)
+{
+	tally_reports(s, "not-enforced");
+}
+
+/* ---- Counters of rules -------------------------------------------------------------------- */
+
+struct counted {
+	struct scrape *scrape;
+	const char *family, *rule;
+};
+
+static void one_counter(void *ctx, const struct reporter *r, const json_t *what)
+{
+	struct counted *c = ctx;
+	const char *state = json_string_value(json_object_get(what, "state"));
+
+	if (strcmp(state, "not-enforced") != 0)
+		sample(c->scrape,
+		       json_pack("{s:s, s:s, s:s}", "enforcer", r->label, "family", c->family,
+				 "rule", c->rule),
+		       json_integer_value(json_object_get(what, c->scrape->metric->member)));
+}
+
+static bool counters_of_entry(void *ctx, const struct rib_entry *e)
+{
+	static char text[FLOW_TEXT_MAX]; /* one hub, one thread */
+	struct str s = str_over(text, sizeof(text));
+	struct bgp_nlri n = rib_entry_nlri(e);
+	struct flow_nlri flow = bgp_flow_nlri(&n);
+	struct counted c = { ctx, bgp_families[n.family].token, text };
+
+	flow_text_print(NULL, &flow, NULL, &s);
+	reports_each_of(((struct scrape *)ctx)->hub->reports, &n, one_counter, &c);
+	return true;
+}
+
+static void rule_counter(struct scrape *s)
+{
+	for (unsigned f = 0; f < BGP_FAMILIES; f++)
+		if (bgp_families[f].flow)
+			rib_each(s->hub->rib, (enum bgp_family)f, counters_of_entry, s);
+}
+
+/* ---- All of them -------------------------------------------------------------------------- */
+
+/* clang-format off */
+static const struct metric metrics[] = {
+	{ "headgate_info", "gauge", "The daemon's version.", hub_info, NULL },
+	{ "headgate_settled", "gauge", "1 when every neighbor has sent its routes, or had its time to.", hub_settled, NULL },
+	{ "headgate_neighbor_state", "gauge", "1 for the state that the session is in.", neighbor_state, NULL },
+	{ "headgate_neighbor_up_seconds", "gauge", "How long the session has been up.", neighbor_number, "up-seconds" },
+	{ "headgate_neighbor_messages_received_total", "counter", "Messages from the neighbor.", neighbor_number, "messages-received" },
+	{ "headgate_neighbor_messages_sent_total", "counter", "Messages to the neighbor.", neighbor_number, "messages-sent" },
+	{ "headgate_neighbor_updates_received_total", "counter", "UPDATEs from the neighbor.", neighbor_number, "updates-received" },
+	{ "headgate_neighbor_updates_sent_total", "counter", "UPDATEs to the neighbor.", neighbor_number, "updates-sent" },
+	{ "headgate_neighbor_updates_malformed_total", "counter", "UPDATEs with a fault (RFC 7606).", neighbor_number, "updates-malformed" },
+	{ "headgate_neighbor_refused_total", "counter", "Routes for which there was no room.", neighbor_number, "refused" },
+	{ "headgate_neighbor_routes_received", "gauge", "Routes in the neighbor's Adj-RIB-In.", neighbor_routes, "received" },
+	{ "headgate_neighbor_routes_accepted", "gauge", "Those of them that are valid.", neighbor_routes, "accepted" },
+	{ "headgate_neighbor_routes_advertised", "gauge", "Routes in the neighbor's Adj-RIB-Out.", neighbor_routes, "advertised" },
+	{ "headgate_rules", "gauge", "Paths of rules, by what the decision made of them.", rules_by_state, NULL },
+	{ "headgate_enforcer_up", "gauge", "1 for each enforcer that is connected.", enforcers, NULL },
+	{ "headgate_enforcer_rules", "gauge", "Rules that an enforcer has reported, by state.", rules_of_enforcer, "state" },
+	{ "headgate_rules_not_enforced", "gauge", "Rules that an enforcer does not enforce, by reason.", rules_not_enforced, "reason" },
+	{ "headgate_rule_matched_packets_total", "counter", "Packets that the rule matched.", rule_counter, "packets" },
+	{ "headgate_rule_matched_octets_total", "counter", "Octets of IP packets that the rule matched.", rule_counter, "octets" },
+	{ "headgate_rule_dropped_packets_total", "counter", "Those of the packets that were dropped.", rule_counter, "dropped-packets" },
+	{ "headgate_rule_dropped_octets_total", "counter", "Those of the octets that were dropped.", rule_counter, "dropped-octets" },
+};
+/* clang-format on */
+
+void metrics_say(struct hub *h, struct ctl_conn *c)
+{
+	struct scrape s = { .hub = h, .conn = c };
+
+	for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
+		s.metric = &metrics[i];
+		conn_say(c, json_pack("{s:s, s:s, s:s}", "metric", metrics[i].name, "type",
+				      metrics[i].type, "help", metrics[i].help));
+		s.metric->samples(&s);
+	}
+}
