@@ -29,6 +29,7 @@ struct kernel {
 	struct index_rule *entry[RULES + 1]; /* by slot */
 	struct flow_nlri nlri[RULES + 1];
 	uint8_t octets[RULES + 1][NLRI_ROOM];
+	int fresh[RULES + 1]; /* the round in which the slot's rule came or went */
 	/* What readback said: */
 	unsigned found, faults;
 	uint32_t slot; /* the last one with a fault */
@@ -286,6 +287,52 @@ static void test_a_long_list_ends_where_its_rules_do(void **state)
 	assert_int_equal(k->faults, 0);
 }
 
+static void add_range(struct kernel *k, uint32_t slot)
+{
+	/* source-port >=lo&<=hi, destination-port =slot */
+	uint8_t lo = (uint8_t)below(100), hi = (uint8_t)(lo + below(100));
+	uint8_t octets[] = {
+		1, 32,   192, 0,    2, 1, 5, 0x91, (uint8_t)(slot / 256), (uint8_t)slot,
+		6, 0x03, lo,  0xc5, hi
+	};
+
+	memcpy(k->octets[slot], octets, sizeof(octets));
+	add_nlri(k, slot, FLOW_IPV4, sizeof(octets));
+}
+
+/* One destination: a chain of blocks that grows, shrinks and is a plain list for a while. */
+static void test_so_does_a_long_list(void **state)
+{
+	struct kernel *k = *state;
+	unsigned there = 0;
+
+	for (int round = 0; round < 60; round++) {
+		unsigned changes = 1 + below(120), adds = round % 20 < 10 ? 80 : 15;
+
+		while (changes-- > 0) {
+			uint32_t slot = 1 + below(RULES);
+			bool add = below(100) < adds;
+
+			if (add == (k->entry[slot] != NULL) || k->fresh[slot] == round + 1)
+				continue;
+			k->fresh[slot] = round + 1;
+			there += add ? 1 : -1U;
+			if (add) {
+				add_range(k, slot);
+				continue;
+			}
+			index_remove(k->index, k->entry[slot]);
+			k->entry[slot] = NULL;
+			k->store[slot].in_force = 0;
+		}
+		commit(k);
+		look(k);
+		if (k->fault != NULL)
+			fail_msg("round %d, slot %u: %s", round, k->slot, k->fault);
+		assert_int_equal(k->found, there);
+	}
+}
+
 /* ---- Damage ------------------------------------------------------------------------------- */
 
 /* A list so long that it is blocks, under one destination. */
@@ -488,6 +535,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_what_was_put_there_is_found),
 		CASE(test_it_stays_so_while_rules_come_and_go),
+		CASE(test_so_does_a_long_list),
 		CASE(test_a_long_list_ends_where_its_rules_do),
 		CASE(test_a_changed_record),
 		CASE(test_a_changed_store),
