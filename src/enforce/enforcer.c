@@ -8,7 +8,6 @@
 #include "enforce/enforce.h"
 
 #include <errno.h>
-#include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -17,7 +16,6 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/signalfd.h>
-#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,6 +24,7 @@
 #include "enforce/attach.h"
 #include "enforce/feed.h"
 #include "enforce/pins.h"
+#include "enforce/privilege.h"
 #include "enforce/report.h"
 #include "enforce/ruleset.h"
 #include "enforce/verify.h"
@@ -329,25 +328,6 @@ static void run(struct enforcer *f)
 
 /* ---- Start and end ------------------------------------------------------------------------ */
 
-/* Says what is missing before the kernel says only EPERM. */
-static bool may_do_it(struct err *e)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2] = { 0 };
-
-	if (syscall(SYS_capget, &header, data) < 0)
-		return true;
-	uint64_t have = data[0].effective | (uint64_t)data[1].effective << 32;
-	bool admin = have >> CAP_SYS_ADMIN & 1;
-
-	if (!(have >> CAP_NET_ADMIN & 1))
-		return err_at(e, 0, 0,
-			      "CAP_NET_ADMIN is missing: no program can be put on an interface");
-	if (!admin && !(have >> CAP_BPF & 1))
-		return err_at(e, 0, 0, "CAP_BPF is missing: no program and no map can be loaded");
-	return true;
-}
-
 static bool catch_signals(struct enforcer *f, struct err *e)
 {
 	sigset_t set;
@@ -371,7 +351,8 @@ static bool start(struct enforcer *f, const char *dir, struct err *e)
 	ruleset_init(&f->rules, seed);
 	f->feed.rules = &f->rules;
 	report_init(&f->report, f->options);
-	if (!may_do_it(e) || !catch_signals(f, e) || !pins_open(&f->pins, dir, e))
+	if (!privilege_suffices(e) || !privilege_drop(e) || !catch_signals(f, e) ||
+	    !pins_open(&f->pins, dir, e))
 		return false;
 	f->xdp = xdp_open(NULL, &f->pins, e);
 	if (f->xdp == NULL)
@@ -438,7 +419,8 @@ int enforce_flush(const char *dir)
 
 	if (access(pin_dir(dir), F_OK) < 0 && errno == ENOENT)
 		return 0;
-	ok = may_do_it(&e) && pins_open(&p, pin_dir(dir), &e) && pins_remove(&p, &e);
+	ok = privilege_suffices(&e) && privilege_drop(&e) && pins_open(&p, pin_dir(dir), &e) &&
+	     pins_remove(&p, &e);
 	if (!ok)
 		log_error("%s", e.text);
 	pins_close(&p);

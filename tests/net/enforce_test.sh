@@ -474,6 +474,14 @@ not_bpf_fs() {
 	[ "$rc" -eq 1 ] && grep -q 'not in a BPF file system' "$work/said" && [ ! -e "$work/nobpf" ]
 }
 
+# CAP_NET_ADMIN, CAP_PERFMON, CAP_BPF: bits 12, 38, 39
+keeps_three() {
+	grep -E 'Cap(Inh|Prm|Eff|Bnd|Amb)|NoNewPrivs' "/proc/$pid/status" >"$work/said"
+	cat "$work/said"
+	[ "$(tr -d '\n\t ' <"$work/said")" = "$(printf %s CapInh:0000000000000000 CapPrm:000000c000001000 \
+		CapEff:000000c000001000 CapBnd:000000c000001000 CapAmb:0000000000000000 NoNewPrivs:1)" ]
+}
+
 no_capability() {
 	setpriv --bounding-set=-net_admin --inh-caps=-net_admin "$enforcer" -c "$work/conf" \
 		-s "$socket" --pin-dir "$work/bpf/pins" >"$work/said" 2>&1
@@ -584,11 +592,12 @@ if [ "$(id -u)" -ne 0 ]; then
 	exit 0
 fi
 
-plan 45
+plan 46
 stage
 check 'without rules everything passes' within 5 passes_without_rules
 conf 'interface in1;'
 check 'an enforcer without a hub starts' start
+check 'and keeps three capabilities, for good' keeps_three
 check 'and waits for the hub, saying so once' waits_for_hub
 hub_start epoch1 settled
 check 'a rule over IPv4 blocks what it matches and nothing else' blocks_v4
