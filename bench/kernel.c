@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "enforce/protect.h"
+
 enum {
 	OBJECT_MAX = 1 << 20
 };
@@ -109,7 +111,7 @@ void bench_open(struct bench *b, const char *object)
 
 	pin_to_cpu();
 	b->x = xdp_open(&image, NULL, &e);
-	if (b->x == NULL)
+	if (b->x == NULL || !protect_set(b->x, &(struct enforce_protect){ 0 }, &e))
 		die(e.text);
 	free((void *)image.octets);
 	b->frames = map_of(b->x, "bench_frames", (size_t)FRAMES * FRAME);

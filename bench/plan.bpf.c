@@ -8,9 +8,9 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "enforce/xdp_act.h"
 #include "enforce/xdp_lookup.h"
 #include "enforce/xdp_parse.h"
+#include "enforce/xdp_spare.h"
 
 char _license[] SEC("license") = "Dual BSD/GPL";
 
@@ -77,5 +77,7 @@ int headgate(struct xdp_md *ctx)
 		return XDP_PASS;
 	if (!parse_frame(ctx, &packet) || !lookup_first(&packet, &found))
 		return XDP_PASS;
-	return s->mode == BENCH_FIND ? XDP_DROP : act_on(&found, &packet);
+	if (s->mode == BENCH_FIND)
+		return XDP_DROP;
+	return act_on(&found, &packet, spare_packet(&found, &packet));
 }

@@ -23,6 +23,8 @@
 #include <cmocka.h>
 #include <linux/bpf.h>
 
+#include "enforce/locals.h"
+#include "enforce/protect.h"
 #include "enforce/ruleset.h"
 #include "enforce/xdp.h"
 #include "flow/flow.h"
@@ -36,7 +38,9 @@ enum {
 	SET_FRAMES = 128,
 	STEP_FRAMES = 16, /* then the rules change */
 	MANY = 512,
-	FRAME_MAX = 1400
+	FRAME_MAX = 1400,
+	STATEMENTS = 5, /* protected flows of a set, at most */
+	LOCALS = 6
 };
 
 /* ---- Chance ---------------------------------------------------------------------------- */
@@ -272,24 +276,39 @@ static void write_junk(struct wr *w, size_t n)
 		wr_u8(w, (uint8_t)any());
 }
 
+/* A port, sometimes one that a default protects. */
+static uint16_t make_port(void)
+{
+	static const uint16_t ports[] = { 179, 22, 646, 3784, 3785, 4784, 178, 23 };
+
+	return one_in(4) ? ports[below(8)] : (uint16_t)near_value(FLOW_PORT);
+}
+
+static uint8_t make_icmp_type(void)
+{
+	static const uint8_t types[] = { 2, 3, 132, 133, 134, 136, 137, 138 };
+
+	return one_in(3) ? types[below(8)] : (uint8_t)near_value(FLOW_ICMP_TYPE);
+}
+
 static void write_transport(struct wr *w, uint8_t protocol)
 {
 	switch (protocol) {
 	case 6:
-		wr_u16(w, (uint16_t)near_value(FLOW_PORT));
-		wr_u16(w, (uint16_t)near_value(FLOW_PORT));
+		wr_u16(w, make_port());
+		wr_u16(w, make_port());
 		write_junk(w, 8);
 		wr_u8(w, (uint8_t)(0x50 | (one_in(3) ? below(16) : 0)));
 		wr_u8(w, (uint8_t)(one_in(2) ? 1u << below(8) : below(64)));
 		write_junk(w, 6);
 		break;
 	case 17:
-		wr_u16(w, (uint16_t)near_value(FLOW_PORT));
-		wr_u16(w, (uint16_t)near_value(FLOW_PORT));
+		wr_u16(w, make_port());
+		wr_u16(w, make_port());
 		write_junk(w, 4);
 		break;
 	default:
-		wr_u8(w, (uint8_t)near_value(FLOW_ICMP_TYPE));
+		wr_u8(w, make_icmp_type());
 		wr_u8(w, (uint8_t)near_value(FLOW_ICMP_CODE));
 		write_junk(w, 6);
 	}
@@ -303,6 +322,8 @@ static uint8_t make_protocol(enum flow_family family)
 		[FLOW_IPV6] = { 6, 17, 58, 6 },
 	};
 
+	if (one_in(20))
+		return one_in(2) ? 89 : 112;
 	return one_in(6) ? (uint8_t)near_value(FLOW_PROTOCOL) : usual[family][below(4)];
 }
 
@@ -312,6 +333,18 @@ static uint16_t make_fragment(bool ipv6)
 	static const uint16_t v6[] = { 0x0001, 0x0008, 0x0009, 0xfff8, 0x0000, 0x0006, 0xfff9 };
 
 	return ipv6 ? v6[below(7)] : v4[below(7)];
+}
+
+/* Sometimes a multicast group, of link scope or just beside. */
+static void make_destination(uint8_t *out, size_t octets)
+{
+	make_address(out, octets);
+	if (!one_in(12))
+		return;
+	if (octets == 4)
+		memcpy(out, (const uint8_t[]){ 224, 0, (uint8_t)one_in(3), 5 }, 4);
+	else
+		memcpy(out, (const uint8_t[]){ 0xff, (uint8_t)(one_in(3) ? 5 : 2) }, 2);
 }
 
 static void write_ipv4(struct wr *w, struct frame *f)
@@ -330,7 +363,7 @@ static void write_ipv4(struct wr *w, struct frame *f)
 	write_junk(w, 2);
 	make_address(address, 4);
 	wr_bytes(w, address, 4);
-	make_address(address, 4);
+	make_destination(address, 4);
 	wr_bytes(w, address, 4);
 	if (ihl > 5)
 		write_junk(w, (ihl - 5u) * 4);
@@ -369,10 +402,10 @@ static void write_ipv6(struct wr *w, struct frame *f)
 			  (near_value(FLOW_LABEL) & 0xfffff));
 	wr_u16(w, 0);
 	wr_u8(w, chain[0]);
-	wr_u8(w, 64);
+	wr_u8(w, one_in(2) ? 255 : (uint8_t)(one_in(2) ? 254 : 64));
 	make_address(address, 16);
 	wr_bytes(w, address, 16);
-	make_address(address, 16);
+	make_destination(address, 16);
 	wr_bytes(w, address, 16);
 	for (unsigned i = 0; i < n; i++)
 		write_extension(w, chain[i], chain[i + 1]);
@@ -418,16 +451,178 @@ static void make_frame(struct frame *f)
 		f->len = 14 + below((uint32_t)f->len - 13);
 }
 
+/* ---- Protected flows ---------------------------------------------------------------------- */
+
+/* What a default protects, in words that the reference matcher reads; the hop limit that neighbor
+ * discovery asks for has none. */
+static const struct {
+	const char *name, *match[FLOW_FAMILIES];
+} default_flows[] = {
+	{ "bgp", { "protocol =tcp; port =179;", "next-header =tcp; port =179;" } },
+	{ "ospf", { "protocol =89;", "next-header =89;" } },
+	{ "ldp",
+	  { "protocol [ =tcp =udp ]; port =646;", "next-header [ =tcp =udp ]; port =646;" } },
+	{ "bfd",
+	  { "protocol =udp; destination-port [ =3784 =3785 =4784 ];",
+	    "next-header =udp; destination-port [ =3784 =3785 =4784 ];" } },
+	{ "vrrp", { "protocol =112;", "next-header =112;" } },
+	{ "packet-too-big", { NULL, "icmp-type =2;" } },
+	{ "neighbor-discovery", { NULL, "icmp-type >=133&<=137;" } },
+	{ "fragmentation-needed", { "icmp-type =3; icmp-code =4;", NULL } },
+	{ "ssh",
+	  { "protocol =tcp; destination-port =22;", "next-header =tcp; destination-port =22;" } },
+};
+
+enum {
+	DEFAULT_FLOWS = sizeof(default_flows) / sizeof(default_flows[0])
+};
+
+static struct flow_rule default_rules[DEFAULT_FLOWS][FLOW_FAMILIES];
+
+static void read_default(size_t d, enum flow_family family)
+{
+	struct flow_text_options o = { .family = family, .family_fixed = true };
+	char text[200];
+	struct err e = { 0 };
+
+	if (default_flows[d].match[family] == NULL)
+		return;
+	(void)snprintf(text, sizeof(text), "match { %s }", default_flows[d].match[family]);
+	if (!flow_text_rule(text, strlen(text), &o, &default_rules[d][family], &e))
+		fail_msg("%s: %s", text, e.text);
+}
+
+static int read_defaults(void **state)
+{
+	(void)state;
+	assert_int_equal(DEFAULT_FLOWS, XDP_DEFAULTS);
+	for (size_t d = 0; d < DEFAULT_FLOWS; d++) {
+		assert_int_equal(protect_default_number(default_flows[d].name), d);
+		read_default(d, FLOW_IPV4);
+		read_default(d, FLOW_IPV6);
+	}
+	return 0;
+}
+
+struct protection {
+	struct enforce_protect what;
+	struct enforce_protect_statement statement[STATEMENTS];
+	uint8_t octets[STATEMENTS][FLOW_NLRI_MAX];
+	struct locals in_kernel;
+	struct xdp_local local[LOCALS];
+	size_t local_count;
+	uint64_t saved[XDP_ENTRIES]; /* as it should be */
+};
+
+static struct xdp_local make_local(void)
+{
+	uint8_t a[16];
+	struct xdp_local l = { .family = below(2) ? XDP_IPV6 : XDP_IPV4 };
+	struct rd r = rd_over(a, sizeof(a));
+
+	make_address(a, sizeof(a));
+	if (l.family == XDP_IPV4) {
+		make_address(a, 4);
+		l.address[0] = rd_uint(&r, 4);
+	} else {
+		l.address[0] = rd_uint(&r, 8);
+		l.address[1] = rd_uint(&r, 8);
+	}
+	return l;
+}
+
+static void protect_locals(struct protection *p, struct xdp *x)
+{
+	struct xdp_local *list = calloc(LOCALS, sizeof(*list));
+	size_t n = below(LOCALS + 1);
+
+	assert_non_null(list);
+	for (size_t i = 0; i < n; i++)
+		p->local[i] = list[i] = make_local();
+	p->local_count = n;
+	assert_true(locals_change(&p->in_kernel, x, list, n));
+}
+
+static void protect_make(struct protection *p, struct xdp *x)
+{
+	struct err e = { 0 };
+
+	memset(p->saved, 0, sizeof(p->saved));
+	p->what = (struct enforce_protect){ .statements = p->statement };
+	p->what.defaults_off = one_in(3) ? any() & any() : one_in(3) ? UINT32_MAX : 0;
+	for (unsigned want = one_in(2) ? below(STATEMENTS + 1) : 0; want > 0; want--) {
+		struct enforce_protect_statement *s = &p->statement[p->what.count];
+		struct xdp_rule room;
+
+		s->name = "any";
+		if (make_rule(p->octets[p->what.count], &s->nlri) &&
+		    protect_statement_make(s, &room, NULL))
+			p->what.count++;
+	}
+	if (!protect_set(x, &p->what, &e))
+		fail_msg("%s", e.text);
+	protect_locals(p, x);
+}
+
+static bool is_v6(const struct frame *f)
+{
+	return f->octets[f->ip - 2] == 0x86;
+}
+
+static bool is_ours(const struct protection *p, const struct frame *f)
+{
+	const uint8_t *to = f->octets + f->ip + (is_v6(f) ? 24 : 16);
+	struct rd r = rd_over(to, is_v6(f) ? 16 : 4);
+	uint64_t first = is_v6(f) ? rd_uint(&r, 8) : rd_uint(&r, 4),
+		 second = is_v6(f) ? rd_uint(&r, 8) : 0;
+
+	if (is_v6(f) ? to[0] == 0xff && to[1] == 2 : to[0] == 224 && to[1] == 0 && to[2] == 0)
+		return true;
+	for (size_t i = 0; i < p->local_count; i++)
+		if ((p->local[i].family == XDP_IPV6) == is_v6(f) &&
+		    p->local[i].address[0] == first && p->local[i].address[1] == second)
+			return true;
+	return false;
+}
+
+static bool default_matches(size_t d, const struct frame *f)
+{
+	enum flow_family family = is_v6(f) ? FLOW_IPV6 : FLOW_IPV4;
+	struct flow_nlri n = flow_rule_nlri(&default_rules[d][family]);
+
+	if (n.len == 0 || !flow_match(&n, f->octets + f->ip, f->len - f->ip))
+		return false;
+	return strcmp(default_flows[d].name, "neighbor-discovery") != 0 ||
+	       f->octets[f->ip + 7] == 255;
+}
+
+/* The entry that saves this frame, which some rule matches; -1: none. */
+static int protected_by(const struct protection *p, const struct frame *f)
+{
+	for (size_t d = 0; d < DEFAULT_FLOWS; d++)
+		if (!(p->what.defaults_off >> d & 1) && default_matches(d, f) && is_ours(p, f))
+			return (int)d;
+	for (size_t i = 0; i < p->what.count; i++) {
+		const struct flow_nlri *n = &p->statement[i].nlri;
+
+		if ((n->family == FLOW_IPV6) == is_v6(f) &&
+		    flow_match(n, f->octets + f->ip, f->len - f->ip))
+			return XDP_STATEMENT_FIRST + (int)i;
+	}
+	return -1;
+}
+
 /* ---- The comparison --------------------------------------------------------------------- */
 
 struct set {
 	struct ruleset rules;
 	struct rule **list; /* in force, in order */
 	size_t count;
+	struct protection protection;
 };
 
 struct outcome {
-	uint64_t compared, matched, different;
+	uint64_t compared, matched, saved, different;
 	uint64_t rules, refused, changes;
 };
 
@@ -486,9 +681,9 @@ static void set_list(struct set *s, struct outcome *o)
 
 static void set_make(struct set *s, struct xdp *x, unsigned want, struct outcome *o)
 {
-	memset(s, 0, sizeof(*s));
 	ruleset_init(&s->rules, 1);
 	theme = one_in(2) ? below(THEMES) : THEME_ANY;
+	protect_make(&s->protection, x);
 	while (want-- > 0)
 		add_rule(s);
 	apply(x, &s->rules);
@@ -536,6 +731,7 @@ static void set_done(struct set *s, struct xdp *x)
 	ruleset_each(&s->rules, set_unwanted, &(struct unwanting){ &s->rules, 1 });
 	apply(x, &s->rules);
 	free(s->list);
+	s->list = NULL;
 	ruleset_done(&s->rules);
 }
 
@@ -545,9 +741,7 @@ static struct rule *reference(const struct set *s, const struct frame *f)
 	if (!f->is_ip || f->len < f->ip)
 		return NULL;
 	for (size_t i = 0; i < s->count; i++) {
-		bool v6 = f->octets[f->ip - 2] == 0x86;
-
-		if (v6 == (s->list[i]->nlri.family == FLOW_IPV6) &&
+		if (is_v6(f) == (s->list[i]->nlri.family == FLOW_IPV6) &&
 		    flow_match(&s->list[i]->nlri, f->octets + f->ip, f->len - f->ip))
 			return s->list[i];
 	}
@@ -591,13 +785,18 @@ static void print_difference(const struct set *s, const struct frame *f,
 }
 
 /* What a rule's counter should say is kept in reported_counters. */
-static bool compare(const struct xdp *x, const struct frame *f, struct rule *first,
+static bool compare(const struct xdp *x, struct set *s, const struct frame *f, struct rule *first,
 		    uint32_t *ret_verdict)
 {
 	uint32_t verdict = kernel_verdict(x, f->octets, f->len);
 	bool drop = first != NULL && first->then.kind == XDP_THEN_DISCARD;
+	int saved = drop ? protected_by(&s->protection, f) : -1;
 
 	*ret_verdict = verdict;
+	if (saved >= 0) {
+		s->protection.saved[saved]++;
+		drop = false;
+	}
 	if (first != NULL)
 		first->reported_counters.packets++;
 	return verdict == (drop ? XDP_DROP : XDP_PASS) &&
@@ -614,51 +813,70 @@ static uint64_t stray_counters(const struct xdp *x, const struct set *s)
 	return strays;
 }
 
+/* What each entry has saved is what it should have. */
+static uint64_t wrongly_saved(struct xdp *x, const struct set *s, uint64_t *ret_saved)
+{
+	uint64_t there[XDP_ENTRIES] = { 0 }, wrong = 0;
+	const struct saved *saved = xdp_saved(x);
+
+	for (size_t i = 0; i < saved->count; i++)
+		there[saved->row[i].entry] +=
+			saved->row[i].before.packets + saved->row[i].now.packets;
+	for (size_t i = 0; i < XDP_ENTRIES; i++) {
+		wrong += there[i] != s->protection.saved[i];
+		*ret_saved += there[i];
+	}
+	return wrong + saved->lost;
+}
+
 static unsigned set_size(void)
 {
 	return 1 + below(one_in(SET_MANY_ONE_IN) ? SET_RULES_MANY : SET_RULES);
 }
 
-static void oracle_set(struct xdp *x, struct outcome *o, bool explain)
+static void oracle_set(struct set *s, struct xdp *x, struct outcome *o, bool explain)
 {
 	struct frame f;
-	struct set s;
 
-	set_make(&s, x, set_size(), o);
+	set_make(s, x, set_size(), o);
 	for (int i = 0; i < SET_FRAMES && o->different == 0; i++) {
 		struct rule *first;
 		uint32_t verdict;
 
 		if (i > 0 && i % STEP_FRAMES == 0)
-			set_change(&s, x, o);
+			set_change(s, x, o);
 		make_frame(&f);
-		first = reference(&s, &f);
-		if (!compare(x, &f, first, &verdict)) {
+		first = reference(s, &f);
+		if (!compare(x, s, &f, first, &verdict)) {
 			o->different++;
 			if (explain)
-				print_difference(&s, &f, first, verdict);
+				print_difference(s, &f, first, verdict);
 		}
 		o->compared++;
 		o->matched += first != NULL;
 	}
 	if (o->different == 0 && !stale)
-		o->different += stray_counters(x, &s);
-	set_done(&s, x);
+		o->different += stray_counters(x, s) + wrongly_saved(x, s, &o->saved);
+	set_done(s, x);
 }
 
 /* Stops at the first difference. */
 static struct outcome oracle(const struct xdp_image *image, uint64_t comparisons, uint64_t seed,
 			     bool explain)
 {
+	static struct set s;
 	struct outcome o = { 0 };
 	struct err e = { 0 };
 	struct xdp *x = xdp_open(image, NULL, &e);
+
+	memset(&s, 0, sizeof(s));
 
 	if (x == NULL)
 		fail_msg("%s", e.text);
 	chance = seed;
 	while (o.compared < comparisons && o.different == 0)
-		oracle_set(x, &o, explain);
+		oracle_set(&s, x, &o, explain);
+	free(s.protection.in_kernel.list);
 	xdp_free(x);
 	return o;
 }
@@ -669,11 +887,13 @@ static void test_agrees_with_reference(void **state)
 	struct outcome o = oracle(NULL, n, run_seed(), true);
 
 	(void)state;
-	printf("# %llu comparisons, %llu matched, %llu different\n", (unsigned long long)o.compared,
-	       (unsigned long long)o.matched, (unsigned long long)o.different);
+	printf("# %llu comparisons, %llu matched, %llu saved, %llu different\n",
+	       (unsigned long long)o.compared, (unsigned long long)o.matched,
+	       (unsigned long long)o.saved, (unsigned long long)o.different);
 	assert_int_equal(o.different, 0);
 	assert_true(o.compared >= n);
 	assert_true(o.matched * 3 >= o.compared);
+	assert_true(o.saved * 50 >= o.matched);
 	printf("# %llu rules, %llu refused, %llu changes\n", (unsigned long long)o.rules,
 	       (unsigned long long)o.refused, (unsigned long long)o.changes);
 	assert_true(o.refused * 10 <= o.rules);
@@ -731,6 +951,12 @@ static void test_finds_ignored_component(void **state)
 {
 	(void)state;
 	finds_fault(3);
+}
+
+static void test_finds_ignored_protection(void **state)
+{
+	(void)state;
+	finds_fault(5);
 }
 
 static void test_finds_stale_table(void **state)
@@ -1161,6 +1387,7 @@ int main(void)
 		cmocka_unit_test(test_finds_reversed_order),
 		cmocka_unit_test(test_finds_fragment_read_as_ports),
 		cmocka_unit_test(test_finds_ignored_component),
+		cmocka_unit_test(test_finds_ignored_protection),
 		cmocka_unit_test(test_finds_stale_table),
 		cmocka_unit_test(test_says_why_the_kernel_refuses),
 		cmocka_unit_test(test_action_changes_in_place),
@@ -1172,5 +1399,5 @@ int main(void)
 		cmocka_unit_test(test_limits_are_kept),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, read_defaults, NULL);
 }

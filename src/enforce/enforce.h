@@ -17,11 +17,26 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+#include "flow/flow.h"
 
 #define ENFORCE_PIN_DIR_DEFAULT "/sys/fs/bpf/headgate"
 
 enum {
 	ENFORCE_INTERFACES_MAX = 64 /* attached to at a time */
+};
+
+struct enforce_protect_statement {
+	const char *name;
+	struct flow_nlri nlri;
+};
+
+/* Flows that pass whatever a rule says. */
+struct enforce_protect {
+	uint32_t defaults_off; /* bit d of enum xdp_default: it is off */
+	size_t count;
+	const struct enforce_protect_statement *statements;
 };
 
 struct enforce_options {
@@ -30,6 +45,7 @@ struct enforce_options {
 	size_t interface_count;
 	const char *const *interfaces; /* names, or patterns with `*` */
 	bool monitor;                  /* count and drop nothing */
+	struct enforce_protect protect;
 };
 
 /* Runs until SIGTERM or SIGINT.  Returns the program's exit status; the reason of 1 was logged. */

@@ -23,8 +23,10 @@
 #include "ctl/client.h"
 #include "enforce/attach.h"
 #include "enforce/feed.h"
+#include "enforce/locals.h"
 #include "enforce/pins.h"
 #include "enforce/privilege.h"
+#include "enforce/protect.h"
 #include "enforce/report.h"
 #include "enforce/ruleset.h"
 #include "enforce/verify.h"
@@ -43,6 +45,7 @@ struct enforcer {
 	struct pins pins;
 	struct xdp *xdp;
 	struct attach attach;
+	struct locals locals;
 	struct ruleset rules;
 	struct feed feed;
 	struct ctl_client *hub; /* NULL: none at the moment */
@@ -277,13 +280,23 @@ static void read_signal(struct enforcer *f)
 		f->signal = (int)s.ssi_signo;
 }
 
+/* What could not be learnt is asked for again with the next event. */
+static void refresh_locals(struct enforcer *f)
+{
+	struct err e = { 0 };
+
+	if (!locals_refresh(&f->locals, f->xdp, &e))
+		log_warning("%s", e.text);
+}
+
 static void wait_for_something(struct enforcer *f, int64_t now)
 {
-	struct pollfd p[3] = {
+	struct pollfd p[4] = {
 		{ .fd = f->signals, .events = POLLIN },
 		{ .fd = f->hub != NULL ? ctl_client_fd(f->hub) : -1, .events = POLLIN },
 		{ .fd = f->report.client != NULL ? ctl_client_fd(f->report.client) : -1,
 		  .events = POLLIN },
+		{ .fd = f->locals.fd, .events = POLLIN },
 	};
 	int64_t until = f->report_at;
 
@@ -291,7 +304,7 @@ static void wait_for_something(struct enforcer *f, int64_t now)
 		until = f->hub_at;
 	if (f->more)
 		until = now;
-	if (poll(p, 3, until > now ? (int)(until - now) : 0) < 0)
+	if (poll(p, 4, until > now ? (int)(until - now) : 0) < 0)
 		return;
 	if (p[0].revents)
 		read_signal(f);
@@ -303,6 +316,8 @@ static void wait_for_something(struct enforcer *f, int64_t now)
 		if (!report_read(&f->report, &e))
 			report_lost(f, &e);
 	}
+	if (p[3].revents)
+		refresh_locals(f);
 }
 
 static void run(struct enforcer *f)
@@ -341,6 +356,14 @@ static bool catch_signals(struct enforcer *f, struct err *e)
 	return f->signals >= 0 ? true : err_at(e, 0, 0, "signalfd: %s", strerror(errno));
 }
 
+/* Leaves what was there before us. */
+static bool failed(struct enforcer *f)
+{
+	if (!xdp_found(f->xdp))
+		(void)pins_remove(&f->pins, NULL);
+	return false;
+}
+
 static bool start(struct enforcer *f, const char *dir, struct err *e)
 {
 	uint64_t seed = 0;
@@ -363,14 +386,12 @@ static bool start(struct enforcer *f, const char *dir, struct err *e)
 	if (found)
 		log_info("%zu rules are still in the kernel", f->rules.map.count);
 	xdp_monitor_set(f->xdp, f->options->monitor);
+	if (!protect_set(f->xdp, &f->options->protect, e) || !locals_open(&f->locals, f->xdp, e))
+		return failed(f);
 	f->attach.options = f->options;
 	f->attach.pins = &f->pins;
 	f->attach.program = xdp_program(f->xdp);
-	if (attach_start(&f->attach, e))
-		return true;
-	if (!found)
-		(void)pins_remove(&f->pins, NULL);
-	return false;
+	return attach_start(&f->attach, e) || failed(f);
 }
 
 static void stop(struct enforcer *f)
@@ -378,6 +399,7 @@ static void stop(struct enforcer *f)
 	ctl_client_free(f->hub);
 	report_close(&f->report);
 	attach_done(&f->attach);
+	locals_close(&f->locals);
 	xdp_free(f->xdp);
 	ruleset_done(&f->rules);
 	pins_close(&f->pins);
@@ -392,7 +414,7 @@ static const char *pin_dir(const char *given)
 
 int enforce_run(const struct enforce_options *o)
 {
-	struct enforcer f = { .options = o, .signals = -1, .pins.fd = -1 };
+	struct enforcer f = { .options = o, .signals = -1, .pins.fd = -1, .locals.fd = -1 };
 	struct err e = { 0 };
 	int status = 0;
 

@@ -39,6 +39,7 @@ bool xdp_grace(struct xdp *x, struct err *e)
 	if (!wait_for_packets(x, e))
 		return false;
 	index_grace(x->index);
+	saved_grace(x);
 	space_grace(&x->slots);
 	space_grace(&x->thens);
 	space_grace(&x->chunks);
@@ -188,6 +189,7 @@ static void drop_slot(struct xdp *x, struct rule *r, bool seen)
 {
 	uint32_t slot = (uint32_t)r->slot;
 
+	x->by_slot[slot] = NULL;
 	store_release(x, slot, seen);
 	then_leave(x, r->action);
 	if (seen)
@@ -239,6 +241,7 @@ static void bring(struct xdp *x, struct rule *r)
 	r->installed = r->then;
 	slot_used(x, (uint32_t)r->slot);
 	x->in_force++;
+	x->by_slot[r->slot] = r;
 	__atomic_store_n(&x->store[r->slot].in_force, 1, __ATOMIC_RELEASE);
 }
 
@@ -272,6 +275,7 @@ static void settle_gone(struct xdp *x, struct rule *r)
 		b->dropped_octets += r->now.dropped_octets;
 	}
 	r->now = (struct xdp_counters){ 0 };
+	saved_leave(x, (uint32_t)r->slot);
 	drop_slot(x, r, true);
 	x->in_force--;
 }
@@ -297,9 +301,16 @@ static size_t take_out(struct xdp *x, struct rule *const *list, size_t n)
 
 static void settle_all_gone(struct xdp *x, struct rule *const *list, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		if (list[i]->slot >= 0 && list[i]->entry == NULL)
-			settle_gone(x, list[i]);
+	bool read = false;
+
+	for (size_t i = 0; i < n; i++) {
+		if (list[i]->slot < 0 || list[i]->entry != NULL)
+			continue;
+		if (!read)
+			saved_read(x);
+		read = true;
+		settle_gone(x, list[i]);
+	}
 }
 
 static void bring_in(struct xdp *x, struct rule *const *list, size_t n)
@@ -413,6 +424,7 @@ static bool restore_rule(struct xdp *x, uint32_t slot, struct restoring *at, str
 	at->slots[slot] = at->thens[action] = 1;
 	slot_used(x, slot);
 	x->in_force++;
+	x->by_slot[slot] = r;
 	return true;
 }
 
@@ -470,7 +482,9 @@ bool force_init(struct xdp *x, struct err *e)
 		return err_at(e, 0, 0, "getrandom: %s", strerror(errno));
 	x->index = index_new(x->tables, seed, &kernel);
 	x->counted = malloc(XDP_SLOTS * sizeof(*x->counted));
-	if (x->index == NULL || x->counted == NULL || !spaces_init(x))
+	x->by_slot = calloc(XDP_SLOTS, sizeof(struct rule *));
+	if (x->index == NULL || x->counted == NULL || x->by_slot == NULL ||
+	    !saved_init(&x->saved) || !spaces_init(x))
 		return err_at(e, 0, 0, "out of memory");
 	/* Those before us have counted we know not where. */
 	memset(x->counted, x->found, XDP_SLOTS * sizeof(*x->counted));
@@ -482,5 +496,7 @@ void force_done(struct xdp *x)
 {
 	index_free(x->index);
 	free(x->counted);
+	free(x->by_slot);
+	saved_done(&x->saved);
 	spaces_done(x);
 }

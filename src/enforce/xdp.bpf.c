@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: (ISC OR GPL-2.0-only) */
-/* xdp.bpf.c - the program on the interface: read the packet, find the rule, do what it says.
+/* xdp.bpf.c - the program on the interface: read the packet, find the rule, do what it says, unless
+ * the flow is protected.
  *
  * It never changes; rules are data in maps (xdp_maps.h).  A packet that no rule matches, or that
  * is none we can read, passes.
@@ -11,6 +12,7 @@
 #include "enforce/xdp_act.h"
 #include "enforce/xdp_lookup.h"
 #include "enforce/xdp_parse.h"
+#include "enforce/xdp_spare.h"
 
 char _license[] SEC("license") = "Dual BSD/GPL";
 
@@ -24,5 +26,5 @@ int headgate(struct xdp_md *ctx)
 		return *(const volatile int *)(long)ctx->data;
 	if (!parse_frame(ctx, &packet) || !lookup_first(&packet, &found))
 		return XDP_PASS;
-	return act_on(&found, &packet);
+	return act_on(&found, &packet, spare_packet(&found, &packet));
 }

@@ -22,10 +22,12 @@
 #include "xdp.skel.h"
 
 const char *const xdp_map_names[XDP_MAPS] = {
-	[XDP_MAP_CONTROL] = "hg_control", [XDP_MAP_VERDICTS] = "hg_verdicts",
-	[XDP_MAP_THENS] = "hg_actions",   [XDP_MAP_COUNTERS] = "hg_counters",
-	[XDP_MAP_STORE] = "hg_store",     [XDP_MAP_TABLES] = "hg_tables",
-	[XDP_MAP_FULL] = "hg_full",
+	[XDP_MAP_CONTROL] = "hg_control",     [XDP_MAP_VERDICTS] = "hg_verdicts",
+	[XDP_MAP_THENS] = "hg_actions",       [XDP_MAP_COUNTERS] = "hg_counters",
+	[XDP_MAP_STORE] = "hg_store",         [XDP_MAP_TABLES] = "hg_tables",
+	[XDP_MAP_FULL] = "hg_full",           [XDP_MAP_PROTECT] = "hg_protect",
+	[XDP_MAP_PROTECTED] = "hg_protected", [XDP_MAP_LOCALS] = "hg_locals",
+	[XDP_MAP_SAVED] = "hg_saved",
 };
 
 /* ---- Loading -------------------------------------------------------------------------- */
@@ -208,6 +210,28 @@ static bool map_memory(struct xdp *x, enum xdp_map m, size_t size, void *ret, st
 	return err_at(e, 0, 0, "cannot map %s: %s", xdp_map_names[m], strerror(errno));
 }
 
+static size_t saved_size(const struct xdp *x)
+{
+	return (size_t)x->cpus * sizeof(*x->saved_cells);
+}
+
+/* One entry of what is saved for each. */
+static bool count_cpus(struct xdp *x, struct err *e)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(x->object, xdp_map_names[XDP_MAP_SAVED]);
+
+	x->cpus = libbpf_num_possible_cpus();
+	if (x->cpus <= 0)
+		return err_at(e, 0, 0, "cannot count the CPUs");
+	x->per_cpu = calloc((size_t)x->cpus * XDP_COUNTERS_AT_A_TIME, sizeof(*x->per_cpu));
+	x->sum = calloc(XDP_SLOTS, sizeof(*x->sum));
+	if (x->per_cpu == NULL || x->sum == NULL)
+		return err_at(e, 0, 0, "out of memory");
+	if (map != NULL && bpf_map__set_max_entries(map, (__u32)x->cpus) == 0)
+		return true;
+	return err_at(e, 0, 0, "the XDP program has no map %s", xdp_map_names[XDP_MAP_SAVED]);
+}
+
 static bool find_maps(struct xdp *x, struct err *e)
 {
 	/* libbpf has renamed the tables' map to that which it was told to use. */
@@ -219,16 +243,13 @@ static bool find_maps(struct xdp *x, struct err *e)
 	if (!map_memory(x, XDP_MAP_CONTROL, sizeof(*x->control), &x->control, e) ||
 	    !map_memory(x, XDP_MAP_TABLES, sizeof(*x->tables), &x->tables, e) ||
 	    !map_memory(x, XDP_MAP_VERDICTS, XDP_VERDICTS_SIZE, &x->verdict, e) ||
-	    !map_memory(x, XDP_MAP_STORE, XDP_STORE_SIZE, &x->store, e))
+	    !map_memory(x, XDP_MAP_STORE, XDP_STORE_SIZE, &x->store, e) ||
+	    !map_memory(x, XDP_MAP_PROTECT, sizeof(*x->protect), &x->protect, e) ||
+	    !map_memory(x, XDP_MAP_SAVED, saved_size(x), &x->saved_cells, e))
 		return false;
 	if (!x->found)
 		x->control->layout = XDP_LAYOUT;
-	x->cpus = libbpf_num_possible_cpus();
-	if (x->cpus <= 0)
-		return err_at(e, 0, 0, "cannot count the CPUs");
-	x->per_cpu = calloc((size_t)x->cpus * XDP_COUNTERS_AT_A_TIME, sizeof(*x->per_cpu));
-	x->sum = calloc(XDP_SLOTS, sizeof(*x->sum));
-	return (x->per_cpu != NULL && x->sum != NULL) || err_at(e, 0, 0, "out of memory");
+	return true;
 }
 
 /* Those of an earlier program go, with it, when this one is attached in its place. */
@@ -264,8 +285,8 @@ static bool open_parts(struct xdp *x, const struct pins *pins, struct err *e)
 {
 	if (pins != NULL && !find_pins(x, pins, e))
 		return false;
-	if (!make_tables(x, e) || !load_object(x, e) || !find_maps(x, e) || !wait_maps(x, e) ||
-	    !force_init(x, e))
+	if (!count_cpus(x, e) || !make_tables(x, e) || !load_object(x, e) || !find_maps(x, e) ||
+	    !wait_maps(x, e) || !force_init(x, e))
 		return false;
 	return pins == NULL || pin_maps(x, pins, e);
 }
@@ -307,6 +328,10 @@ void xdp_free(struct xdp *x)
 		munmap(x->verdict, XDP_VERDICTS_SIZE);
 	if (x->store != NULL)
 		munmap(x->store, XDP_STORE_SIZE);
+	if (x->protect != NULL)
+		munmap(x->protect, sizeof(*x->protect));
+	if (x->saved_cells != NULL)
+		munmap(x->saved_cells, saved_size(x));
 	if (x->wait_outer >= 0)
 		close(x->wait_outer);
 	if (x->wait_inner >= 0)
@@ -377,6 +402,12 @@ bool xdp_counters_read(struct xdp *x, struct err *e)
 const struct xdp_counters *xdp_counted(const struct xdp *x, int slot)
 {
 	return &x->sum[slot];
+}
+
+const struct saved *xdp_saved(struct xdp *x)
+{
+	saved_read(x);
+	return &x->saved;
 }
 
 void xdp_monitor_set(struct xdp *x, bool monitor)

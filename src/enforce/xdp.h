@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "enforce/pins.h"
 #include "enforce/ruleset.h"
+#include "enforce/saved.h"
 #include "enforce/xdp_maps.h"
 
 /* control is the first: see pins.c. */
@@ -21,6 +22,10 @@ enum xdp_map {
 	XDP_MAPS_KEPT, /* those before outlive the program, those behind belong to it */
 	XDP_MAP_TABLES = XDP_MAPS_KEPT,
 	XDP_MAP_FULL,
+	XDP_MAP_PROTECT,
+	XDP_MAP_PROTECTED,
+	XDP_MAP_LOCALS,
+	XDP_MAP_SAVED,
 	XDP_MAPS
 };
 
@@ -58,6 +63,8 @@ bool xdp_counters(const struct xdp *x, int slot, struct xdp_counters *ret);
 /* Reads those of all slots, for xdp_counted: a few system calls, however many rules there are. */
 bool xdp_counters_read(struct xdp *x, struct err *e);
 const struct xdp_counters *xdp_counted(const struct xdp *x, int slot);
+/* What protected flows have saved, up to date; borrowed. */
+const struct saved *xdp_saved(struct xdp *x);
 void xdp_monitor_set(struct xdp *x, bool monitor);
 const char *xdp_epoch(const struct xdp *x);
 void xdp_epoch_set(struct xdp *x, const char *epoch);

@@ -94,11 +94,12 @@ static __always_inline int act_drops(const struct lookup_found *f, const struct 
 	return a->kind == XDP_THEN_DISCARD || (a->kind == XDP_THEN_RATE && !act_rate_passes(a, p));
 }
 
-static __always_inline int act_on(const struct lookup_found *f, const struct xdp_packet *p)
+static __always_inline int act_on(const struct lookup_found *f, const struct xdp_packet *p,
+				  int spared)
 {
 	__u32 slot = f->slot;
 	struct xdp_counters *c = bpf_map_lookup_elem(&hg_counters, &slot);
-	int drops = act_drops(f, p);
+	int drops = !spared && act_drops(f, p);
 
 	if (c != NULL) {
 		c->packets++;

@@ -4,8 +4,10 @@
 #define ENFORCE_XDP_INNER_H
 
 #include "enforce/index.h"
+#include "enforce/saved.h"
 #include "enforce/space.h"
 #include "enforce/xdp.h"
+#include "enforce/xdp_protect.h"
 #include "enforce/xdp_tables.h"
 
 #define XDP_VERDICTS_SIZE (XDP_SLOTS * sizeof(__u64))
@@ -26,6 +28,10 @@ struct xdp {
 	struct xdp_tables *tables;
 	__u64 *verdict;
 	struct xdp_store *store;
+	struct xdp_protect *protect; /* these two as well */
+	struct xdp_saved_cpu *saved_cells;
+	struct saved saved;
+	struct rule **by_slot; /* the rules in force, borrowed */
 	int wait_outer, wait_inner;
 	int cpus;
 	struct xdp_counters *per_cpu; /* of as many slots as are read at a time */

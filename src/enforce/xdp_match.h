@@ -95,13 +95,10 @@ static __always_inline int match_flags(const struct xdp_rule *r, __u32 flags)
 }
 
 /* All but the prefixes. */
-static __always_inline int match_full(__u32 number, const struct xdp_packet *p)
+static __always_inline int match_rule(const struct xdp_rule *r, const struct xdp_packet *p)
 {
-	const struct xdp_rule *r = bpf_map_lookup_elem(&hg_full, &number);
 	__u32 fragment = p->value[XDP_FRAGMENT];
 
-	if (r == NULL)
-		return 0;
 	if (r->has & 1u << XDP_FRAGMENT && (fragment > 15 || !(r->fragment >> (fragment & 15) & 1)))
 		return 0;
 	if (r->has & 1u << XDP_TCP_FLAGS && !match_flags(r, p->value[XDP_TCP_FLAGS]))
@@ -109,6 +106,13 @@ static __always_inline int match_full(__u32 number, const struct xdp_packet *p)
 	if (r->has & 1u << XDP_PORT && !match_port(r, p))
 		return 0;
 	return match_numeric(r, p);
+}
+
+static __always_inline int match_full(__u32 number, const struct xdp_packet *p)
+{
+	const struct xdp_rule *r = bpf_map_lookup_elem(&hg_full, &number);
+
+	return r != NULL && match_rule(r, p);
 }
 
 __attribute__((noinline)) int match_extra(__u32 number, const struct xdp_packet *p)

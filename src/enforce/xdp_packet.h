@@ -10,6 +10,7 @@
 #define XDP_FAULT_FRAGMENT  2 /* a later fragment's data read as ports */
 #define XDP_FAULT_COMPONENT 3 /* DSCP not looked at */
 #define XDP_FAULT_UNSAFE    4 /* the kernel has to refuse it */
+#define XDP_FAULT_PROTECT   5 /* protected flows ignored */
 #ifndef XDP_FAULT
 #define XDP_FAULT 0
 #endif
@@ -39,6 +40,7 @@ struct xdp_packet {
 	__u32 value[XDP_TYPES]; /* by component type; port has none of its own */
 	__u32 family;
 	__u32 octets; /* of the packet, from its IP header on, that are there */
+	__u32 hops;   /* IPv6: the hop limit */
 	/* The reader's own: where the next header is and of what kind, where the packet ends, all
 	 * counted from the frame's start. */
 	__u32 at, end, next;

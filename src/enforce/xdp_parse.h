@@ -249,6 +249,7 @@ __attribute__((noinline)) int parse_ipv6(struct xdp_md *ctx, struct xdp_packet *
 	p->value[XDP_DSCP] = word >> 22 & 0x3f;
 	p->value[XDP_LABEL] = word & 0xfffff;
 	p->next = ip->next;
+	p->hops = ip->hops;
 	parse_end(ctx, p, bpf_ntohs(ip->payload) + (__u32)sizeof(*ip));
 	p->at += sizeof(*ip);
 	parse_chain(ctx, p);

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: ISC */
+/* locals.c - see locals.h.
+ *
+ * An event only says that it is time to look: all addresses are asked for anew, and the difference
+ * is brought into the table.  So no event can be missed for good.
+ */
+#include "enforce/locals.h"
+
+#include <bpf/bpf.h>
+#include <errno.h>
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "enforce/xdp_inner.h"
+
+enum {
+	EVENT_OCTETS = 32 * 1024
+};
+
+static int route_socket(unsigned groups)
+{
+	struct sockaddr_nl to = { .nl_family = AF_NETLINK, .nl_groups = groups };
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK * (groups != 0),
+			NETLINK_ROUTE);
+
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&to, sizeof(to)) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static uint64_t word(const uint8_t *octets, size_t n)
+{
+	uint64_t v = 0;
+
+	for (size_t i = 0; i < n; i++)
+		v = v << 8 | octets[i];
+	return v;
+}
+
+static bool add_local(struct locals *l, int family, const uint8_t *octets)
+{
+	struct xdp_local *list = l->list;
+
+	if (l->count == XDP_LOCALS)
+		return true;
+	if ((l->count & (l->count - 1)) == 0) { /* a power of two: the room is full */
+		list = realloc(l->list, (l->count == 0 ? 1 : 2 * l->count) * sizeof(*list));
+		if (list == NULL)
+			return false;
+		l->list = list;
+	}
+	list[l->count++] =
+		family == AF_INET
+			? (struct xdp_local){ .address = { word(octets, 4) }, .family = XDP_IPV4 }
+			: (struct xdp_local){ .address = { word(octets, 8), word(octets + 8, 8) },
+					      .family = XDP_IPV6 };
+	return true;
+}
+
+/* IFA_LOCAL is ours where both are there: of a point-to-point link the other is the peer's. */
+static bool read_address(struct locals *l, const struct nlmsghdr *h)
+{
+	const struct ifaddrmsg *m = NLMSG_DATA(h);
+	const uint8_t *address = NULL, *local = NULL;
+	size_t size = m->ifa_family == AF_INET ? 4 : 16;
+	int left = (int)IFA_PAYLOAD(h);
+
+	if (m->ifa_family != AF_INET && m->ifa_family != AF_INET6)
+		return true;
+	for (const struct rtattr *a = IFA_RTA(m); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
+		if (RTA_PAYLOAD(a) < size)
+			continue;
+		if (a->rta_type == IFA_LOCAL)
+			local = RTA_DATA(a);
+		else if (a->rta_type == IFA_ADDRESS)
+			address = RTA_DATA(a);
+	}
+	local = local != NULL ? local : address;
+	return local == NULL || add_local(l, m->ifa_family, local);
+}
+
+/* 1: there is more; 0: that was all; -1: errno says what was wrong. */
+static int read_dump(struct locals *l, const void *octets, int len)
+{
+	for (const struct nlmsghdr *h = octets; NLMSG_OK(h, len); h = NLMSG_NEXT(h, len)) {
+		if (h->nlmsg_type == NLMSG_DONE)
+			return 0;
+		if (h->nlmsg_type == NLMSG_ERROR) {
+			errno = -((const struct nlmsgerr *)NLMSG_DATA(h))->error;
+			return -1;
+		}
+		if (h->nlmsg_type == RTM_NEWADDR && !read_address(l, h)) {
+			errno = ENOMEM;
+			return -1;
+		}
+	}
+	return 1;
+}
+
+static bool dump(int fd, struct locals *ret)
+{
+	_Alignas(struct nlmsghdr) static uint8_t octets[EVENT_OCTETS];
+	struct {
+		struct nlmsghdr h;
+		struct ifaddrmsg m;
+	} ask = {
+		.h = { .nlmsg_len = sizeof(ask),
+		       .nlmsg_type = RTM_GETADDR,
+		       .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
+	};
+	int more = 1;
+
+	if (send(fd, &ask, sizeof(ask), 0) < 0)
+		return false;
+	while (more > 0) {
+		ssize_t n = recv(fd, octets, sizeof(octets), 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		more = read_dump(ret, octets, (int)n);
+	}
+	return more == 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct xdp_local));
+}
+
+static bool has(const struct locals *l, const struct xdp_local *what)
+{
+	return l->count > 0 && bsearch(what, l->list, l->count, sizeof(*what), compare) != NULL;
+}
+
+/* What is new first: an address is never missing in between. */
+static bool bring(struct xdp *x, const struct locals *before, const struct locals *after)
+{
+	int map = x->map[XDP_MAP_LOCALS];
+	uint32_t yes = 1;
+
+	for (size_t i = 0; i < after->count; i++)
+		if (!has(before, &after->list[i]) &&
+		    bpf_map_update_elem(map, &after->list[i], &yes, BPF_ANY) < 0 && errno != E2BIG)
+			return false;
+	for (size_t i = 0; i < before->count; i++)
+		if (!has(after, &before->list[i]) &&
+		    bpf_map_delete_elem(map, &before->list[i]) < 0 && errno != ENOENT)
+			return false;
+	return true;
+}
+
+bool locals_change(struct locals *l, struct xdp *x, struct xdp_local *list, size_t count)
+{
+	struct locals after = { .fd = l->fd, .list = list, .count = count };
+	bool ok;
+
+	if (count > 0)
+		qsort(list, count, sizeof(*list), compare);
+	ok = bring(x, l, &after);
+	free(ok ? l->list : list);
+	if (ok)
+		*l = after;
+	return ok;
+}
+
+static bool look(struct locals *l, struct xdp *x, struct err *e)
+{
+	struct locals after = { 0 };
+	int fd = route_socket(0);
+	bool ok = fd >= 0 && dump(fd, &after);
+
+	if (!ok)
+		free(after.list);
+	ok = ok && locals_change(l, x, after.list, after.count);
+	if (!ok)
+		(void)err_at(e, 0, 0, "cannot learn this machine's addresses: %s", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+bool locals_open(struct locals *l, struct xdp *x, struct err *e)
+{
+	*l = (struct locals){ .fd = route_socket(RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR) };
+	if (l->fd < 0)
+		return err_at(e, 0, 0, "cannot watch this machine's addresses: %s",
+			      strerror(errno));
+	return look(l, x, e);
+}
+
+bool locals_refresh(struct locals *l, struct xdp *x, struct err *e)
+{
+	static uint8_t octets[EVENT_OCTETS];
+
+	while (recv(l->fd, octets, sizeof(octets), 0) > 0 || errno == ENOBUFS || errno == EINTR)
+		;
+	return look(l, x, e);
+}
+
+void locals_close(struct locals *l)
+{
+	if (l->fd >= 0)
+		close(l->fd);
+	free(l->list);
+	*l = (struct locals){ .fd = -1 };
+}
