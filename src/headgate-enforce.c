@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* headgate-enforce - puts the hub's FlowSpec rules in force on this machine's interfaces.
  *
- * Reads the `enforce` section of the configuration and hands its values down; everything else is
- * enforce/enforcer.c.
+ * Reads the `enforce` and `protect` sections of the configuration and hands their values down;
+ * everything else is enforce/enforcer.c.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -13,6 +13,7 @@
 #include "conf/conf.h"
 #include "ctl/client.h"
 #include "enforce/enforce.h"
+#include "enforce/protect.h"
 
 static const char usage[] =
 	"usage: headgate-enforce [-n] [-c FILE] [-s SOCKET] [--pin-dir DIR]\n"
@@ -112,8 +113,36 @@ static const char *choose_socket(const struct arguments *a, const struct conf *c
 	return getenv(CTL_SOCKET_ENV) == NULL && c->socket[0] != '\0' ? c->socket : NULL;
 }
 
+/* False, with the reason said, when a flow cannot be matched exactly. */
+static bool make_protect(const struct conf_protect *p, struct enforce_protect_statement *room,
+			 struct enforce_protect *ret)
+{
+	*ret = (struct enforce_protect){ .count = p->count, .statements = room };
+	for (unsigned d = 0; d < CONF_PROTECT_DEFAULTS; d++)
+		if (p->off >> d & 1)
+			ret->defaults_off |= UINT32_C(1)
+					     << protect_default_number(conf_protect_defaults[d]);
+	for (size_t i = 0; i < p->count; i++) {
+		struct xdp_rule rule;
+		struct err e = { 0 };
+
+		room[i] = (struct enforce_protect_statement){
+			.name = p->rules[i].name,
+			.nlri = { .family = p->rules[i].family,
+				  .octets = p->rules[i].nlri,
+				  .len = p->rules[i].nlri_len },
+		};
+		if (protect_statement_make(&room[i], &rule, &e))
+			continue;
+		log_error("%s", e.text);
+		return false;
+	}
+	return true;
+}
+
 static int enforce(const struct arguments *a, const struct conf *c)
 {
+	struct enforce_protect_statement statements[CONF_PROTECT_MAX];
 	const char *interfaces[CONF_INTERFACES_MAX];
 	struct enforce_options o = {
 		.socket = choose_socket(a, c),
@@ -130,6 +159,8 @@ static int enforce(const struct arguments *a, const struct conf *c)
 	}
 	for (size_t i = 0; i < c->enforce.interface_count; i++)
 		interfaces[i] = c->enforce.interfaces[i];
+	if (!make_protect(&c->protect, statements, &o.protect))
+		return 1;
 	return a->check ? 0 : enforce_run(&o);
 }
 

@@ -97,6 +97,12 @@ static void every_statement_prints(void **state)
 				   "\tinterface eth*;\n"
 				   "\tmode monitor;\n"
 				   "\tbackend xdp;\n"
+				   "}\n"
+				   "protect {\n"
+				   "\troute lab { match { source 192.0.2.0/24; } }\n"
+				   "\troute \"two words\" { match { destination-port =8443; } }\n"
+				   "\tdefault ospf off;\n"
+				   "\tdefault ssh off;\n"
 				   "}\n";
 
 	(void)state;

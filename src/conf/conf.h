@@ -24,7 +24,9 @@ enum {
 	CONF_NEIGHBORS_MAX = 4096,
 	CONF_RULES_MAX = 1000000,  /* of one file */
 	CONF_FILE_MAX = 512 << 20, /* octets */
-	CONF_INTERFACES_MAX = 64
+	CONF_INTERFACES_MAX = 64,
+	CONF_PROTECT_MAX = 64,
+	CONF_PROTECT_DEFAULTS = 9
 };
 
 #define CONF_FILE_DEFAULT "/etc/headgate/headgate.conf"
@@ -65,6 +67,16 @@ struct conf_enforce {
 	enum conf_mode mode;
 };
 
+/* protect { route lab { match { source 192.0.2.0/24; } } default ssh off; } */
+struct conf_protect {
+	unsigned line; /* 0: there is none */
+	uint32_t off;  /* bit d: conf_protect_defaults[d] is */
+	size_t count;
+	struct conf_rule rules[CONF_PROTECT_MAX]; /* each with a name, none with an action */
+};
+
+extern const char *const conf_protect_defaults[CONF_PROTECT_DEFAULTS];
+
 struct conf {
 	char *file; /* as given */
 	bool has_cluster_id;
@@ -74,6 +86,7 @@ struct conf {
 	size_t neighbor_count;
 	struct conf_neighbor *neighbors; /* in the order of the file; (remote, local) is unique */
 	struct conf_enforce enforce;
+	struct conf_protect protect;
 	struct conf_neighbor **by_address; /* sorted by (remote, local); the layer's own */
 	struct map thens;                  /* what the rules' then point to; the layer's own */
 };

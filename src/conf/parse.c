@@ -273,8 +273,8 @@ static const struct statement file_statements[] = {
 	{ "cluster-id", read_cluster_id, FIELD_NONE, NULL, NULL },
 	{ "control", read_control, FIELD_NONE, NULL, NULL },
 	{ "enforce", read_enforce, FIELD_NONE, NULL, NULL },
+	{ "protect", read_protect, FIELD_NONE, NULL, NULL },
 	{ "process", refuse, .text = "child processes are not supported yet" },
-	{ "protect", refuse, .text = NOT_YET },
 	{ "policy", refuse, .text = NOT_YET },
 	{ 0 },
 };
@@ -384,6 +384,7 @@ void conf_free(struct conf *c)
 		return;
 	for (size_t i = 0; i < c->neighbor_count; i++)
 		rules_free(&c->neighbors[i]);
+	protect_free(&c->protect);
 	rules_thens_free(c);
 	free(c->neighbors);
 	free(c->by_address);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "conf/rules.h"
+#include "conf/sections.h"
 
 struct out {
 	void (*write)(void *ctx, const char *text);
@@ -106,9 +107,10 @@ static void put_capability(const struct out *o, const struct bgp_peer_conf *b)
 	put(o, "\t}\n");
 }
 
-static void put_rule(const struct out *o, const struct conf_rule *r)
+/* A NULL then prints none. */
+static void put_rule(const struct out *o, const char *indent, const struct conf_rule *r,
+		     const struct flow_then *then)
 {
-	static const struct flow_then accept;
 	static const char flow[] = "flow ";
 	const struct flow_nlri n = {
 		.family = r->family,
@@ -119,8 +121,8 @@ static void put_rule(const struct out *o, const struct conf_rule *r)
 	char buf[FLOW_TEXT_MAX];
 	struct str s = str_over(buf, sizeof(buf));
 
-	flow_text_print(r->name, &n, r->then != NULL ? r->then : &accept, &s);
-	o->write(o->ctx, "\t\t");
+	flow_text_print(r->name, &n, then, &s);
+	o->write(o->ctx, indent);
 	/* The word `flow` is the section's. */
 	o->write(o->ctx, buf + sizeof(flow) - 1);
 	o->write(o->ctx, "\n");
@@ -128,11 +130,14 @@ static void put_rule(const struct out *o, const struct conf_rule *r)
 
 static void put_flow(const struct out *o, const struct conf_neighbor *n)
 {
+	static const struct flow_then accept;
+
 	if (n->rule_count == 0)
 		return;
 	put(o, "\tflow {\n");
 	for (size_t i = 0; i < n->rule_count; i++)
-		put_rule(o, &n->rules[i]);
+		put_rule(o, "\t\t", &n->rules[i],
+			 n->rules[i].then != NULL ? n->rules[i].then : &accept);
 	put(o, "\t}\n");
 }
 
@@ -171,6 +176,19 @@ static void put_enforce(const struct out *o, const struct conf_enforce *e)
 	    e->mode == CONF_MODE_MONITOR ? "monitor" : "enforce");
 }
 
+static void put_protect(const struct out *o, const struct conf_protect *p)
+{
+	if (p->count == 0 && p->off == 0)
+		return;
+	put(o, "protect {\n");
+	for (size_t i = 0; i < p->count; i++)
+		put_rule(o, "\t", &p->rules[i], NULL);
+	for (unsigned d = 0; d < CONF_PROTECT_DEFAULTS; d++)
+		if (p->off >> d & 1)
+			put(o, "\tdefault %s off;\n", conf_protect_defaults[d]);
+	put(o, "}\n");
+}
+
 void conf_print(const struct conf *c, void (*write)(void *ctx, const char *text), void *ctx)
 {
 	const struct out o = { write, ctx };
@@ -181,6 +199,7 @@ void conf_print(const struct conf *c, void (*write)(void *ctx, const char *text)
 	for (size_t i = 0; i < c->neighbor_count; i++)
 		put_neighbor(&o, &c->neighbors[i]);
 	put_enforce(&o, &c->enforce);
+	put_protect(&o, &c->protect);
 }
 
 /* ---- Equality ------------------------------------------------------------------------------ */
@@ -219,7 +238,8 @@ bool conf_equal(const struct conf *a, const struct conf *b, bool names)
 {
 	if (a->has_cluster_id != b->has_cluster_id || a->neighbor_count != b->neighbor_count ||
 	    memcmp(a->cluster_id, b->cluster_id, 4) != 0 || strcmp(a->socket, b->socket) != 0 ||
-	    strcmp(a->group, b->group) != 0 || !enforce_equal(&a->enforce, &b->enforce))
+	    strcmp(a->group, b->group) != 0 || !enforce_equal(&a->enforce, &b->enforce) ||
+	    !protect_equal(&a->protect, &b->protect))
 		return false;
 	for (size_t i = 0; i < a->neighbor_count; i++)
 		if (!neighbor_equal(&a->neighbors[i], &b->neighbors[i]) ||

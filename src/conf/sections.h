@@ -11,4 +11,10 @@ extern const struct statement neighbor_statements[];
 bool read_family(struct reader *r, const struct statement *s, void *into);
 bool read_flow(struct reader *r, const struct statement *s, void *into);
 
+/* A row of the file's; into is the struct conf. */
+bool read_protect(struct reader *r, const struct statement *s, void *into);
+void protect_free(struct conf_protect *p);
+/* In the same order: it is that in which they are tried. */
+bool protect_equal(const struct conf_protect *a, const struct conf_protect *b);
+
 #endif
