@@ -1070,6 +1070,90 @@ static void test_monitor_counts_and_drops_nothing(void **state)
 	xdp_free(x);
 }
 
+/* TCP to 192.0.2.N, port 22. */
+static size_t ssh_frame(uint8_t out[64], unsigned n)
+{
+	(void)host_frame(out, n);
+	out[14 + 3] = 34;
+	out[14 + 9] = 6;
+	out[14 + 23] = 22;
+	return 14 + 34;
+}
+
+static const struct saved_row *saved_by(struct xdp *x, uint32_t entry, const struct flow_nlri *n)
+{
+	const struct saved *s = xdp_saved(x);
+
+	for (size_t i = 0; i < s->count; i++)
+		if (s->row[i].entry == entry && flow_nlri_equal(&s->row[i].nlri, n))
+			return &s->row[i];
+	return NULL;
+}
+
+/* A rule that leaves keeps what was saved from it, the next one in its slot begins at nothing. */
+static void test_what_is_saved_is_told_by_rule(void **state)
+{
+	struct xdp *x = open_or_fail();
+	struct locals locals = { .fd = -1 };
+	struct xdp_local *local = calloc(1, sizeof(*local));
+	struct enforce_protect all = { 0 };
+	const struct saved_row *row;
+	struct ruleset rs;
+	struct flow_rule gone;
+	uint8_t frame[64];
+	size_t len = ssh_frame(frame, 7);
+	struct rule *r;
+	struct err e = { 0 };
+	int slot;
+
+	(void)state;
+	assert_non_null(local);
+	*local = (struct xdp_local){ .address = { 0xc0000207 } };
+	ruleset_init(&rs, 1);
+	assert_true(protect_set(x, &all, &e));
+	assert_true(locals_change(&locals, x, local, 1));
+	r = host_rule(&rs, 7, true);
+	gone.family = r->nlri.family;
+	gone.vpn = false;
+	gone.nlri_len = (uint16_t)r->nlri.len;
+	memcpy(gone.nlri, r->nlri.octets, r->nlri.len);
+	apply(x, &rs);
+	slot = r->slot;
+	assert_int_equal(kernel_verdict(x, frame, len), XDP_PASS);
+	assert_int_equal(kernel_verdict(x, frame, len), XDP_PASS);
+	ssh_frame(frame, 8);
+	assert_int_equal(kernel_verdict(x, frame, len), XDP_PASS); /* no rule */
+	r->wanted = false;
+	ruleset_touch(&rs, r);
+	apply(x, &rs);
+	assert_true(xdp_grace(x, &e));
+
+	uint8_t any_tcp[] = { 3, 0x81, 6 };
+	struct flow_nlri n = { .family = FLOW_IPV4, .octets = any_tcp, .len = sizeof(any_tcp) };
+
+	r = ruleset_need(&rs, &n);
+	assert_non_null(r);
+	rule_set_then(r, &(struct flow_actions){ .has_rate_bytes = true });
+	r->wanted = true;
+	ruleset_touch(&rs, r);
+	apply(x, &rs);
+	assert_int_equal(r->slot, slot);
+	ssh_frame(frame, 7);
+	assert_int_equal(kernel_verdict(x, frame, len), XDP_PASS);
+	row = saved_by(x, XDP_DEFAULT_SSH, &n);
+	assert_non_null(row);
+	assert_int_equal(row->before.packets + row->now.packets, 1);
+	n = flow_rule_nlri(&gone);
+	row = saved_by(x, XDP_DEFAULT_SSH, &n);
+	assert_non_null(row);
+	assert_int_equal(row->before.packets, 2);
+	assert_int_equal(row->before.octets, 68);
+	assert_int_equal(row->now.packets, 0);
+	ruleset_done(&rs);
+	locals_close(&locals);
+	xdp_free(x);
+}
+
 static void test_full_table_is_replaced_at_once(void **state)
 {
 	struct xdp *x = open_or_fail();
@@ -1394,6 +1478,7 @@ int main(void)
 		cmocka_unit_test(test_monitor_counts_and_drops_nothing),
 		cmocka_unit_test(test_a_long_list_ends_where_its_rules_do),
 		cmocka_unit_test(test_counters_are_read_together),
+		cmocka_unit_test(test_what_is_saved_is_told_by_rule),
 		cmocka_unit_test(test_full_table_is_replaced_at_once),
 		cmocka_unit_test(test_unchanged_rule_matches_at_every_moment),
 		cmocka_unit_test(test_limits_are_kept),

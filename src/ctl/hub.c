@@ -353,7 +353,9 @@ static bool make_parts(struct hub *h, struct err *e)
 	h->feed = feed_new(h);
 	h->reports = reports_new();
 	h->verify = verify_new(h);
-	if (h->rib == NULL || h->feed == NULL || h->reports == NULL || h->verify == NULL)
+	h->protected = protected_new();
+	if (h->rib == NULL || h->feed == NULL || h->reports == NULL || h->verify == NULL ||
+	    h->protected == NULL)
 		return err_at(e, 0, 0, "out of memory");
 	rib_clock_set(h->rib, loop_now, h->loop);
 	h->file = rib_origin_local(h->rib, "file");
@@ -458,6 +460,8 @@ void hub_free(struct hub *h)
 		reports_free(h->reports);
 	if (h->verify != NULL)
 		verify_free(h->verify);
+	if (h->protected != NULL)
+		protected_free(h->protected);
 	if (h->server != NULL)
 		server_free(h->server);
 	conf_free(h->conf);

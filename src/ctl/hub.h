@@ -14,6 +14,7 @@
 
 struct ctl_conn;
 struct feed;
+struct protected;
 struct reports;
 struct server;
 struct verify;
@@ -40,6 +41,7 @@ struct hub {
 	struct feed *feed;
 	struct reports *reports;
 	struct verify *verify;
+	struct protected *protected;
 	uv_timer_t deferral;
 	bool settled, stopping;
 	char epoch[17];
@@ -163,5 +165,17 @@ bool verify_ask(struct verify *v, struct ctl_conn *asker, struct err *e);
 bool verify_take(struct verify *v, const struct ctl_conn *from, json_t *answer, struct err *e);
 /* The connection goes; before reports_forget. */
 void verify_gone(struct verify *v, const struct ctl_conn *c);
+
+/* ---- protected.c --------------------------------------------------------------------------- */
+
+struct protected *protected_new(void);
+void protected_free(struct protected *p);
+/* Takes what one `report` says of protected flows, if it does. */
+bool protected_take(struct protected *p, const struct ctl_conn *from, json_t *report,
+		    struct err *e);
+/* The connection is gone; NULL: all are. */
+void protected_forget(struct protected *p, const struct ctl_conn *from);
+/* A line for each entry of each enforcer. */
+void protected_show(const struct protected *p, struct ctl_conn *to);
 
 #endif

@@ -95,6 +95,21 @@ static void print_route(const json_t *j)
 	       as_path[0] != '\0' ? " " : "", text_of(j, "origin"));
 }
 
+static void print_protected(const json_t *j)
+{
+	const json_t *rule;
+	size_t i;
+
+	printf("%s: %s%s: %s\n    %lld packets saved, %lld octets\n", text_of(j, "enforcer"),
+	       text_of(j, "name"), is_true(j, "on") ? "" : " (off)", text_of(j, "match"),
+	       number_of(j, "packets"), number_of(j, "octets"));
+	json_array_foreach(json_object_get(j, "rules"), i, rule)
+	{
+		printf("    %lld from { %s }\n", number_of(rule, "packets"),
+		       text_of(rule, "match"));
+	}
+}
+
 static void print_withdrawn(const json_t *j)
 {
 	printf("%lld withdrawn\n", number_of(j, "withdrawn"));
@@ -218,6 +233,8 @@ static const struct verb {
 	  NULL, print_rule, false },
 	{ "show", "routes", "show routes [ipv4|ipv6]", "unicast routes learnt",
 	  head_routes, print_route, false },
+	{ "show", "protected", "show protected", "flows that pass whatever a rule says, what that saved",
+	  NULL, print_protected, false },
 	{ "announce", NULL, "announce flow route RULE", "announce a rule, or change its action",
 	  NULL, NULL, false },
 	{ "withdraw", "all", "withdraw all [origin X]", "take every rule of ours back, or one origin's",

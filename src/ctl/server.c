@@ -81,6 +81,7 @@ static void conn_close(struct ctl_conn *c)
 	c->closing = true;
 	verify_gone(c->server->hub->verify, c);
 	reports_forget(c->server->hub->reports, c);
+	protected_forget(c->server->hub->protected, c);
 	uv_close((uv_handle_t *)&c->pipe, conn_closed);
 }
 

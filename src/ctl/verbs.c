@@ -81,6 +81,14 @@ static bool metrics(struct command *c, struct err *e)
 	return true;
 }
 
+static bool show_protected(struct command *c, struct err *e)
+{
+	if (!at_end(c, e))
+		return false;
+	protected_show(c->hub->protected, c->conn);
+	return true;
+}
+
 /* ---- announce and withdraw ---------------------------------------------------------------- */
 
 /* `[ipv4|ipv6] flow route RULE`, to the end; ret is large and the caller's.  The family's word is
@@ -313,7 +321,8 @@ static json_t *read_json(const struct command *c, const char *verb, struct err *
 static bool report(struct command *c, struct err *e)
 {
 	json_t *j = read_json(c, "report", e);
-	bool fine = j != NULL && reports_take(c->hub->reports, c->conn, j, e);
+	bool fine = j != NULL && reports_take(c->hub->reports, c->conn, j, e) &&
+		    protected_take(c->hub->protected, c->conn, j, e);
 
 	json_decref(j);
 	return fine;
@@ -337,6 +346,7 @@ static const struct verb {
 	{ "show",      "neighbors", show_neighbors,  false },
 	{ "show",      "rules",     show_rules,      false },
 	{ "show",      "routes",    show_routes,     false },
+	{ "show",      "protected", show_protected,  false },
 	{ "announce",  NULL,        announce,        false },
 	{ "withdraw",  NULL,        withdraw,        false },
 	{ "neighbor",  NULL,        neighbor,        false },

@@ -250,7 +250,8 @@ static void report(struct enforcer *f)
 	if (f->hub == NULL || !feed_ready(&f->feed))
 		return;
 	if (report_open(&f->report, f->options->socket, &f->rules, &e) &&
-	    report_send(&f->report, &f->rules, &e) && report_read(&f->report, &e))
+	    report_send(&f->report, &f->rules, f->xdp, &f->options->protect, &e) &&
+	    report_read(&f->report, &e))
 		return;
 	report_lost(f, &e);
 }

@@ -13,10 +13,11 @@
 #include <unistd.h>
 
 #include "base/str.h"
+#include "enforce/protect_report.h"
+#include "enforce/xdp.h"
 
 enum {
-	REPORT_OCTETS = CTL_LINE_MAX / 4, /* a line is sent when it has grown to this */
-	NLRI_HEX = 2 * (FLOW_NLRI_MAX + 2) + 1
+	REPORT_OCTETS = CTL_LINE_MAX / 4 /* a line is sent when it has grown to this */
 };
 
 struct sending {
@@ -44,6 +45,7 @@ void report_close(struct report *r)
 	r->client = NULL;
 	r->unanswered = 0;
 	r->introduced = false;
+	r->told_protected = false;
 }
 
 static void forget_reported(struct rule *r, void *ctx)
@@ -61,7 +63,7 @@ bool report_open(struct report *r, const char *socket, struct ruleset *rules, st
 	return r->client != NULL;
 }
 
-static const char *family_name(const struct flow_nlri *n)
+const char *report_family(const struct flow_nlri *n)
 {
 	static const char *const names[FLOW_FAMILIES][2] = {
 		[FLOW_IPV4] = { "ipv4-flow", "ipv4-flow-vpn" },
@@ -84,11 +86,11 @@ static const char *state_name(enum rule_state s)
 	return "not-enforced";
 }
 
-static const char *nlri_hex(const struct flow_nlri *n, char buf[NLRI_HEX])
+const char *report_nlri_hex(const struct flow_nlri *n, char buf[REPORT_NLRI_HEX])
 {
 	uint8_t octets[FLOW_NLRI_MAX + 2];
 	struct wr w = wr_over(octets, sizeof(octets));
-	struct str s = str_over(buf, NLRI_HEX);
+	struct str s = str_over(buf, REPORT_NLRI_HEX);
 
 	flow_nlri_write(&w, n);
 	str_add_hex(&s, octets, wr_len(&w));
@@ -108,10 +110,10 @@ static struct xdp_counters counters_of(const struct rule *r)
 
 static json_t *rule_object(const struct rule *r, const struct xdp_counters *c)
 {
-	char hex[NLRI_HEX];
+	char hex[REPORT_NLRI_HEX];
 
 	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "family",
-			 family_name(&r->nlri), "nlri", nlri_hex(&r->nlri, hex), "state",
+			 report_family(&r->nlri), "nlri", report_nlri_hex(&r->nlri, hex), "state",
 			 state_name(r->state), "reason", rule_reason(r), "packets",
 			 (json_int_t)c->packets, "octets", (json_int_t)c->octets, "dropped-packets",
 			 (json_int_t)c->dropped_packets, "dropped-octets",
@@ -140,13 +142,13 @@ json_t *report_rule(const struct flow_nlri *n)
 {
 	static char text[FLOW_TEXT_MAX]; /* one enforcer, one thread */
 	struct str s = str_over(text, sizeof(text));
-	char hex[NLRI_HEX];
+	char hex[REPORT_NLRI_HEX];
 
 	if (n == NULL)
 		return json_pack("{s:s, s:s, s:s}", "family", "", "nlri", "", "rule", "");
 	flow_text_print(NULL, n, NULL, &s);
-	return json_pack("{s:s, s:s, s:s}", "family", family_name(n), "nlri", nlri_hex(n, hex),
-			 "rule", text);
+	return json_pack("{s:s, s:s, s:s}", "family", report_family(n), "nlri",
+			 report_nlri_hex(n, hex), "rule", text);
 }
 
 /* Sends the line that has been gathered, if any; the first line says that we are here. */
@@ -178,7 +180,25 @@ static void add_changed(struct rule *r, void *ctx)
 		flush(s);
 }
 
-bool report_send(struct report *r, struct ruleset *rules, struct err *e)
+/* All of them, if more was saved since the last time, or none was told yet on this connection. */
+static bool send_protected(struct report *r, struct xdp *x, const struct enforce_protect *p,
+			   struct err *e)
+{
+	const struct saved *saved = xdp_saved(x);
+	uint64_t packets = 0;
+
+	for (size_t i = 0; i < saved->count; i++)
+		packets += saved->row[i].before.packets + saved->row[i].now.packets;
+	if (r->told_protected && r->saved == packets)
+		return true;
+	r->told_protected = true;
+	r->saved = packets;
+	return report_say(r, "report",
+			  json_pack("{s:[], s:o}", "rules", "protected", protect_report(x, p)), e);
+}
+
+bool report_send(struct report *r, struct ruleset *rules, struct xdp *x,
+		 const struct enforce_protect *p, struct err *e)
 {
 	struct sending s = { .report = r, .ok = true, .e = e };
 
@@ -190,7 +210,7 @@ bool report_send(struct report *r, struct ruleset *rules, struct err *e)
 	ruleset_each(rules, add_changed, &s);
 	flush(&s);
 	json_decref(s.rules);
-	return s.ok;
+	return s.ok && send_protected(r, x, p, e);
 }
 
 /* An answer's closing line; others are not asked for. */

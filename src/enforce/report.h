@@ -11,10 +11,22 @@
 #include "enforce/enforce.h"
 #include "enforce/ruleset.h"
 
+struct xdp;
+
+enum {
+	REPORT_NLRI_HEX = 2 * (FLOW_NLRI_MAX + 2) + 1
+};
+
+/* A family and an NLRI as the hub reads them. */
+const char *report_family(const struct flow_nlri *n);
+const char *report_nlri_hex(const struct flow_nlri *n, char buf[REPORT_NLRI_HEX]);
+
 struct report {
 	struct ctl_client *client; /* owned; NULL: no connection */
 	unsigned unanswered;       /* reports the hub has not answered yet */
 	bool introduced;           /* it has had one on this connection */
+	uint64_t saved;            /* packets that were when protected flows were reported last */
+	bool told_protected;
 	char name[64]; /* of this enforcer, for people: the hub goes by the connection */
 };
 
@@ -29,6 +41,8 @@ bool report_send(struct report *r, struct ruleset *rules, struct err *e);
 bool report_say(struct report *r, const char *verb, json_t *o, struct err *e);
 /* {"family":"ipv4-flow","nlri":HEX,"rule":TEXT}; all "" when n is NULL. */
 json_t *report_rule(const struct flow_nlri *n);
+bool report_send(struct report *r, struct ruleset *rules, struct xdp *x,
+		 const struct enforce_protect *p, struct err *e);
 /* Reads answers.  False when the connection has ended or the hub refuses what we say. */
 bool report_read(struct report *r, struct err *e);
 
