@@ -6,9 +6,10 @@
 
 tool() { local node=$1 file=$2; shift 2; visit "$node" "$PYTHON" "$LAB_DIR/lib/$file" "$@"; }
 
-# connects | times_out NODE SOURCE DESTINATION PORT
+# connects | times_out | refused NODE SOURCE DESTINATION PORT
 connects() { tool "$1" connect.py --expect connected --source "$2" "$3" "$4"; }
 times_out() { tool "$1" connect.py --expect "timed out" --source "$2" "$3" "$4"; }
+refused() { tool "$1" connect.py --expect "Connection refused" --source "$2" "$3" "$4"; }
 
 # pings NODE SOURCE DESTINATION
 pings() { visit "$1" ping -n -c 1 -W 2 -I "$2" "$3" | grep 'bytes from'; }

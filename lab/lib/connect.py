@@ -32,7 +32,7 @@ def attempt(args):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--expect", choices=["connected", "timed out"], default="connected")
+    parser.add_argument("--expect", choices=["connected", "timed out", "Connection refused"], default="connected")
     parser.add_argument("--source")
     parser.add_argument("--device")
     parser.add_argument("--name")

@@ -67,13 +67,20 @@ program() {
 
 start_bird() { start "$1" bird bird -f -c "$LAB_DIR/nodes/$1.bird.conf" -s "$STATE/$1/bird.ctl"; }
 
+# node_file NODE: a copy of its file, because a scene may change it.
+node_file() {
+	local file=$STATE/$1/headgate.conf
+	[[ -e $file ]] || cp "$LAB_DIR/nodes/$1.headgate.conf" "$file"
+	echo "$file"
+}
+
 # start_hub NODE [FILE]
 start_hub() {
-	start "$1" headgated "$BUILD/headgated" -c "${2:-$LAB_DIR/nodes/$1.headgate.conf}" -s "$STATE/$1/control"
+	start "$1" headgated "$BUILD/headgated" -c "${2:-$(node_file "$1")}" -s "$STATE/$1/control"
 }
 
 start_enforcer() {
-	start r2 headgate-enforce "$BUILD/headgate-enforce" -c "$LAB_DIR/nodes/r2.headgate.conf" \
+	start r2 headgate-enforce "$BUILD/headgate-enforce" -c "$(node_file r2)" \
 		-s "$STATE/r2/control" --pin-dir "$STATE/r2/bpf/headgate"
 }
 
@@ -91,7 +98,7 @@ hg() { local node=$1; shift; "$BUILD/headgate" -s "$STATE/$node/control" "$@"; }
 daemons_up() {
 	local node
 	for node in $NODES; do
-		[[ $node = controller ]] || start_bird "$node"
+		[[ " $HOSTS " == *" $node "* ]] || start_bird "$node"
 	done
 	for node in ce8 ce9 ce10; do start_listener "$node"; done
 	start_hub p5

@@ -9,12 +9,13 @@ FLOOD=400000         # octets a second offered meanwhile
 SYN_LIMIT=20         # SYN packets an interval, from where on the collector calls it an attack
 
 lab_demo() {
-	local core=0 keep=0 option
+	local part=all keep=0 option
 	for option; do
 		case $option in
-			--core) core=1 ;;
+			--core | --outage) part=${option#--} ;;
 			--keep) keep=1 ;;
 			--without-enforcer) LAB_WITHOUT_ENFORCER=1 ;;
+			--without-protection) LAB_WITHOUT_PROTECTION=1 ;;
 			*) usage >&2; exit 2 ;;
 		esac
 	done
@@ -22,25 +23,28 @@ lab_demo() {
 	make_lab
 	[[ $keep = 0 ]] || trap - EXIT
 	local result=0
-	play "$core" || result=1
+	"play_$part" || result=1
 	[[ $result = 0 ]] || { heading "Logs"; log_tails; }
 	summary
 	exit "$result"
 }
 
-play() {
+play_all() {
 	scene_sessions || return 1
 	CONTROLLER=headgated
-	core_until_block || return 1
-	if [[ $1 = 0 ]]; then
-		scene_rate_limit && scene_collector && scene_controller_restart && scene_hub_killed || return 1
-	fi
-	scene_withdrawal || return 1
-	[[ $1 = 0 ]] || return 0
-	scene_again || return 1
+	core_until_block && scene_rate_limit && scene_collector && scene_controller_restart && scene_hub_killed &&
+		scene_withdrawal && scene_outage && scene_again || return 1
 	CONTROLLER=exabgp
 	core_until_block && scene_withdrawal
 }
+
+play_core() {
+	scene_sessions || return 1
+	CONTROLLER=headgated
+	core_until_block && scene_withdrawal
+}
+
+play_outage() { scene_sessions && scene_outage; }
 
 core_until_block() {
 	scene_before && scene_controller && scene_no_enforcer && scene_block

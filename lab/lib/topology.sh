@@ -7,7 +7,8 @@
 # with different names do not meet although they use the same addresses.
 # shellcheck shell=bash disable=SC2034 # other parts read these
 
-NODES="good_guy bad_guy inet7 r2 p5 r1 r3 ce8 ce9 ce10 controller"
+NODES="good_guy bad_guy inet7 r2 p5 r1 r3 ce8 ce9 ce10 controller foreign"
+HOSTS="controller foreign"             # without BIRD
 
 # node peer | IPv4 of both ends | IPv6 of both ends. Each family's addresses have the link's prefix length.
 LINKS="
@@ -19,6 +20,7 @@ r1       p5      192.0.2.133/30  192.0.2.134/30  2001:db8:1:51::1/64    2001:db8
 r3       p5      192.0.2.137/30  192.0.2.138/30  2001:db8:1:53::3/64    2001:db8:1:53::5/64
 ce8      r1      192.0.2.149/30  192.0.2.150/30  2001:db8:1:18::8/64    2001:db8:1:18::1/64
 ce9      r3      192.0.2.153/30  192.0.2.154/30  2001:db8:1:39::9/64    2001:db8:1:39::3/64
+foreign  p5      192.0.2.161/30  192.0.2.162/30  2001:db8:1:5f::f/64    2001:db8:1:5f::5/64
 ce10     r3      192.0.2.157/30  192.0.2.158/30  2001:db8:1:310::10/64  2001:db8:1:310::3/64
 "
 
