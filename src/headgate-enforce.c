@@ -143,13 +143,18 @@ static bool make_protect(const struct conf_protect *p, struct enforce_protect_st
 static int enforce(const struct arguments *a, const struct conf *c)
 {
 	struct enforce_protect_statement statements[CONF_PROTECT_MAX];
+	struct enforce_source sources[CONF_SOURCES_MAX];
 	const char *interfaces[CONF_INTERFACES_MAX];
 	struct enforce_options o = {
 		.socket = choose_socket(a, c),
 		.pin_dir = a->pin_dir,
 		.interface_count = c->enforce.interface_count,
 		.interfaces = interfaces,
+		.monitored = c->enforce.monitored,
 		.monitor = c->enforce.mode == CONF_MODE_MONITOR,
+		.away = c->enforce.away,
+		.source_count = c->enforce.source_count,
+		.sources = sources,
 	};
 
 	if (!c->enforce.present || c->enforce.interface_count == 0) {
@@ -159,6 +164,12 @@ static int enforce(const struct arguments *a, const struct conf *c)
 	}
 	for (size_t i = 0; i < c->enforce.interface_count; i++)
 		interfaces[i] = c->enforce.interfaces[i];
+	for (size_t i = 0; i < c->enforce.source_count; i++)
+		sources[i] = (struct enforce_source){
+			.name = c->enforce.sources[i].name,
+			.monitor = c->enforce.sources[i].mode == CONF_MODE_MONITOR,
+			.away = c->enforce.sources[i].away,
+		};
 	if (!make_protect(&c->protect, statements, &o.protect))
 		return 1;
 	return a->check ? 0 : enforce_run(&o);

@@ -20,6 +20,9 @@
 #define RULE(op, nlri, ext)                                                                        \
 	"{\"event\":\"rule\",\"seq\":1,\"op\":\"" op                                               \
 	"\",\"family\":\"ipv4-flow\",\"nlri\":\"" nlri "\",\"ext\":\"" ext "\",\"ext6\":\"\"}"
+#define RULE_FROM(nlri, origin)                                                                    \
+	"{\"event\":\"rule\",\"seq\":1,\"op\":\"add\",\"family\":\"ipv4-flow\",\"nlri\":\"" nlri   \
+	"\",\"ext\":\"" DISCARD "\",\"ext6\":\"\",\"origin\":\"" origin "\"}"
 #define DISCARD "8006000000000000"
 #define A       "0301080a" /* destination 10.0.0.0/8 */
 #define B       "0301080b"
@@ -336,6 +339,33 @@ static void test_a_begin_inside_a_change_puts_nothing_in_force(void **state)
 	assert_false(wanted(p, 11));
 }
 
+static void test_a_monitored_source_is_told_to_accept(void **state)
+{
+	static const struct enforce_source sources[] = {
+		{ "192.0.2.1", false, ENFORCE_AWAY_KEEP },
+		{ "user:root", true, ENFORCE_AWAY_KEEP },
+	};
+	struct play *p = *state;
+	uint32_t origin;
+
+	p->feed.source_count = 2;
+	p->feed.sources = sources;
+	snapshot(p, HELLO("e1", "true"), RULE_FROM(A, "user:root"));
+	assert_int_equal(rule_for(p, 10)->source, 1);
+	assert_true(rule_for(p, 10)->monitor);
+	assert_int_equal(rule_for(p, 10)->then.kind, XDP_THEN_ACCEPT);
+	origin = rule_for(p, 10)->origin;
+	snapshot(p, HELLO("e1", "true"), RULE_FROM(A, "192.0.2.1"));
+	assert_int_equal(rule_for(p, 10)->source, 0);
+	assert_false(rule_for(p, 10)->monitor);
+	assert_int_equal(rule_for(p, 10)->then.kind, XDP_THEN_DISCARD);
+	snapshot(p, HELLO("e1", "true"), RULE_FROM(A, "192.0.2.3"));
+	assert_int_equal(rule_for(p, 10)->source, -1);
+	rule_for(p, 10)->origin = origin; /* as the kernel has kept it */
+	feed_found(&p->feed);
+	assert_int_equal(rule_for(p, 10)->source, 1);
+}
+
 static void test_an_unknown_event_is_passed_over(void **state)
 {
 	say(*state, "{\"event\":\"peer-up\",\"peer\":\"192.0.2.1\"}");
@@ -362,6 +392,7 @@ int main(void)
 		PLAY(test_removing_what_is_not_there_is_no_fault),
 		PLAY(test_a_rule_outside_of_a_change_is_refused),
 		PLAY(test_a_begin_inside_a_change_puts_nothing_in_force),
+		PLAY(test_a_monitored_source_is_told_to_accept),
 		PLAY(test_an_unknown_event_is_passed_over),
 	};
 

@@ -25,6 +25,7 @@ enum {
 	CONF_RULES_MAX = 1000000,  /* of one file */
 	CONF_FILE_MAX = 512 << 20, /* octets */
 	CONF_INTERFACES_MAX = 64,
+	CONF_SOURCES_MAX = 64,
 	CONF_PROTECT_MAX = 64,
 	CONF_PROTECT_DEFAULTS = 9
 };
@@ -59,12 +60,31 @@ enum conf_mode {
 	CONF_MODE_MONITOR
 };
 
-/* enforce { interface r2-inet7; interface eth*; mode enforce|monitor; backend xdp; } */
+/* For how many seconds rules stay that no hub is there to speak of. */
+enum {
+	CONF_AWAY_REMOVE = 0,
+	CONF_AWAY_KEEP = -1, /* for ever */
+	CONF_AWAY_MAX = 31536000
+};
+
+/* source 192.0.2.10 { mode monitor; hub-away keep 300 seconds; }: rules of that origin. */
+struct conf_source {
+	char name[64]; /* a neighbor's address, file, or user:NAME, as show rules has it */
+	enum conf_mode mode;
+	int32_t away;
+};
+
+/* enforce { interface r2-inet7; interface eth* { mode monitor; } mode enforce|monitor;
+ *	hub-away keep|keep N seconds|remove; source ...; backend xdp; } */
 struct conf_enforce {
 	bool present;
 	size_t interface_count;
 	char interfaces[CONF_INTERFACES_MAX][16];
+	bool monitored[CONF_INTERFACES_MAX]; /* that interface has mode monitor of its own */
 	enum conf_mode mode;
+	int32_t away;
+	size_t source_count;
+	struct conf_source sources[CONF_SOURCES_MAX];
 };
 
 /* protect { route lab { match { source 192.0.2.0/24; } } default ssh off; } */

@@ -191,79 +191,6 @@ static bool read_control(struct reader *r, const struct statement *s, void *into
 	return once(r, &r->control_line) && read_block(r, s->name, control_statements, into);
 }
 
-/* ---- enforce ------------------------------------------------------------------------------- */
-
-static bool add_interface(struct reader *r, const struct statement *s, struct conf_enforce *to)
-{
-	char name[sizeof(to->interfaces[0])];
-
-	if (has_word(r) && memchr(r->l.word.text, '/', r->l.word.len) != NULL)
-		return expected(r, s, "an interface's name");
-	if (to->interface_count == CONF_INTERFACES_MAX)
-		return lex_fail(&r->l, r->e, "%s: more than %d:", s->name, CONF_INTERFACES_MAX);
-	if (!read_text(r, s, false, name, sizeof(name)))
-		return false;
-	memcpy(to->interfaces[to->interface_count++], name, sizeof(name));
-	return true;
-}
-
-static bool enforce_interface(struct reader *r, const struct statement *s, void *into)
-{
-	struct conf *c = into;
-	bool list = lex_is(&r->l, "[");
-
-	if (list)
-		lex_next(&r->l);
-	do {
-		if (!add_interface(r, s, &c->enforce))
-			return false;
-	} while (list && !lex_is(&r->l, "]"));
-	if (list)
-		lex_next(&r->l);
-	return read_end(r, s);
-}
-
-static bool enforce_mode(struct reader *r, const struct statement *s, void *into)
-{
-	struct conf *c = into;
-
-	if (!lex_is(&r->l, "enforce") && !lex_is(&r->l, "monitor"))
-		return expected(r, s, "enforce or monitor");
-	c->enforce.mode = lex_is(&r->l, "monitor") ? CONF_MODE_MONITOR : CONF_MODE_ENFORCE;
-	lex_next(&r->l);
-	return read_end(r, s);
-}
-
-static bool enforce_backend(struct reader *r, const struct statement *s, void *into)
-{
-	(void)into;
-	if (!lex_is(&r->l, "xdp"))
-		return expected(r, s, "xdp");
-	lex_next(&r->l);
-	return read_end(r, s);
-}
-
-static const struct statement enforce_statements[] = {
-	{ "interface", enforce_interface, FIELD_NONE, NULL, NULL },
-	{ "mode", enforce_mode, FIELD_NONE, NULL, NULL },
-	{ "backend", enforce_backend, FIELD_NONE, NULL, NULL },
-	{ "vrf", refuse, .text = NOT_YET },
-	{ 0 },
-};
-
-static bool read_enforce(struct reader *r, const struct statement *s, void *into)
-{
-	struct word at = r->at;
-	struct conf *c = into;
-
-	if (!once(r, &r->enforce_line) || !read_block(r, s->name, enforce_statements, c))
-		return false;
-	if (c->enforce.interface_count == 0)
-		return fail_at(r, &at, "enforce: names no interface");
-	c->enforce.present = true;
-	return true;
-}
-
 /* ---- The file ------------------------------------------------------------------------------ */
 
 static const struct statement file_statements[] = {
@@ -372,6 +299,7 @@ struct conf *conf_parse(const char *file, const char *text, size_t len, conf_war
 		(void)no_memory(&r);
 		return NULL;
 	}
+	r.c->enforce.away = CONF_AWAY_KEEP;
 	if (read_all(&r, text, len))
 		return r.c;
 	conf_free(r.c);

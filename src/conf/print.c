@@ -31,7 +31,7 @@ static void put(const struct out *o, const char *fmt, ...)
 }
 
 /* NAME text; in quotes, but for what is plainly a word. */
-static void put_text(const struct out *o, const char *indent, const char *name, const char *text)
+static void put_named(const struct out *o, const char *indent, const char *name, const char *text)
 {
 	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				    "0123456789-_.:/*?+@";
@@ -39,12 +39,18 @@ static void put_text(const struct out *o, const char *indent, const char *name, 
 	struct str s = str_over(buf, sizeof(buf));
 
 	if (*text != '\0' && strspn(text, plain) == strlen(text)) {
-		put(o, "%s%s %s;\n", indent, name, text);
+		put(o, "%s%s %s", indent, name, text);
 		return;
 	}
 	for (; *text != '\0'; text++)
 		str_addf(&s, *text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
-	put(o, "%s%s \"%s\";\n", indent, name, buf);
+	put(o, "%s%s \"%s\"", indent, name, buf);
+}
+
+static void put_text(const struct out *o, const char *indent, const char *name, const char *text)
+{
+	put_named(o, indent, name, text);
+	put(o, ";\n");
 }
 
 static void put_addr(const struct out *o, const char *name, const struct addr *a)
@@ -165,15 +171,49 @@ static void put_control(const struct out *o, const struct conf *c)
 	put(o, "}\n");
 }
 
+static const char *mode_name(enum conf_mode m)
+{
+	return m == CONF_MODE_MONITOR ? "monitor" : "enforce";
+}
+
+static void put_interface(const struct out *o, const char *name, bool monitored)
+{
+	if (!monitored) {
+		put_text(o, "\t", "interface", name);
+		return;
+	}
+	put_named(o, "\t", "interface", name);
+	put(o, " {\n\t\tmode monitor;\n\t}\n");
+}
+
+static void put_away(const struct out *o, const char *indent, int32_t away)
+{
+	if (away > 0)
+		put(o, "%shub-away keep %d seconds;\n", indent, away);
+	else
+		put(o, "%shub-away %s;\n", indent, away == CONF_AWAY_REMOVE ? "remove" : "keep");
+}
+
+static void put_source(const struct out *o, const struct conf_source *s)
+{
+	put_named(o, "\t", "source", s->name);
+	put(o, " {\n\t\tmode %s;\n", mode_name(s->mode));
+	put_away(o, "\t\t", s->away);
+	put(o, "\t}\n");
+}
+
 static void put_enforce(const struct out *o, const struct conf_enforce *e)
 {
 	if (!e->present)
 		return;
 	put(o, "enforce {\n");
 	for (size_t i = 0; i < e->interface_count; i++)
-		put_text(o, "\t", "interface", e->interfaces[i]);
-	put(o, "\tmode %s;\n\tbackend xdp;\n}\n",
-	    e->mode == CONF_MODE_MONITOR ? "monitor" : "enforce");
+		put_interface(o, e->interfaces[i], e->monitored[i]);
+	put(o, "\tmode %s;\n", mode_name(e->mode));
+	put_away(o, "\t", e->away);
+	for (size_t i = 0; i < e->source_count; i++)
+		put_source(o, &e->sources[i]);
+	put(o, "\tbackend xdp;\n}\n");
 }
 
 static void put_protect(const struct out *o, const struct conf_protect *p)
@@ -220,17 +260,6 @@ static bool rules_equal(const struct conf_neighbor *a, const struct conf_neighbo
 		    (names && !same_name(x->name, y->name)))
 			return false;
 	}
-	return true;
-}
-
-static bool enforce_equal(const struct conf_enforce *a, const struct conf_enforce *b)
-{
-	if (a->present != b->present || a->interface_count != b->interface_count ||
-	    a->mode != b->mode)
-		return false;
-	for (size_t i = 0; i < a->interface_count; i++)
-		if (strcmp(a->interfaces[i], b->interfaces[i]) != 0)
-			return false;
 	return true;
 }
 

@@ -11,7 +11,9 @@ extern const struct statement neighbor_statements[];
 bool read_family(struct reader *r, const struct statement *s, void *into);
 bool read_flow(struct reader *r, const struct statement *s, void *into);
 
-/* A row of the file's; into is the struct conf. */
+/* Rows of the file's; into is the struct conf. */
+bool read_enforce(struct reader *r, const struct statement *s, void *into);
+bool enforce_equal(const struct conf_enforce *a, const struct conf_enforce *b);
 bool read_protect(struct reader *r, const struct statement *s, void *into);
 void protect_free(struct conf_protect *p);
 /* In the same order: it is that in which they are tried. */

@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "enforce/xdp.h"
 
 static bool is_loopback(const char *name)
 {
@@ -50,6 +51,22 @@ static bool is_named(const struct enforce_options *o, const char *name)
 		if (fnmatch(o->interfaces[i], name, 0) == 0)
 			return !is_loopback(name);
 	return false;
+}
+
+/* Rules only count there: the first name or pattern that means it says so. */
+static bool tell_mode(const struct attach *a, unsigned ifindex, const char *name)
+{
+	const struct enforce_options *o = a->options;
+	bool monitor = false;
+
+	for (size_t i = o->interface_count; o->monitored != NULL && i-- > 0;)
+		if (fnmatch(o->interfaces[i], name, 0) == 0)
+			monitor = o->monitored[i];
+	if (!xdp_monitor_interface(a->xdp, ifindex, monitor))
+		return false;
+	if (monitor)
+		log_info("interface %s: rules count there and drop nothing", name);
+	return true;
 }
 
 static struct attached *find_attached(struct attach *a, unsigned ifindex)
@@ -114,7 +131,7 @@ static void adopt(const char *pin, void *ctx)
 	} else if (!is_named(a->options, name)) {
 		log_info("interface %s: named no more, no rules there from now on", name);
 		drop(a, number, link);
-	} else if (bpf_link_update(link, a->program, NULL) < 0 ||
+	} else if (!tell_mode(a, number, name) || bpf_link_update(link, a->program, NULL) < 0 ||
 		   !add_attached(a, number, name, link)) {
 		log_warning("interface %s: cannot take over %s: %s", name, path, strerror(errno));
 		close(link);
@@ -173,6 +190,9 @@ static bool attach_one(struct attach *a, unsigned ifindex, const char *name, str
 			      ENFORCE_INTERFACES_MAX);
 	if (!is_unoccupied(ifindex, name, e))
 		return false;
+	if (!tell_mode(a, ifindex, name))
+		return err_at(e, 0, 0, "interface %s: cannot set its mode: %s", name,
+			      strerror(errno));
 	link = native = link_create(a, ifindex, XDP_FLAGS_DRV_MODE);
 	if (link < 0) {
 		mode = "generic";
@@ -272,6 +292,7 @@ static void forget_gone(struct attach *a)
 			continue;
 		log_warning("interface %s: it is gone, and with it the rules there", a->at[i].name);
 		drop(a, a->at[i].ifindex, a->at[i].link);
+		(void)xdp_monitor_interface(a->xdp, a->at[i].ifindex, false);
 		a->at[i] = a->at[--a->count];
 	}
 }

@@ -10,6 +10,8 @@
 #include "enforce/enforce.h"
 #include "enforce/pins.h"
 
+struct xdp;
+
 struct attached {
 	unsigned ifindex;
 	char name[16];
@@ -29,6 +31,7 @@ struct refusals {
 struct attach {
 	const struct enforce_options *options; /* borrowed */
 	const struct pins *pins;               /* borrowed */
+	struct xdp *xdp;                       /* borrowed */
 	int program;
 	size_t count;
 	struct attached at[ENFORCE_INTERFACES_MAX];

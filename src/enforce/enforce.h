@@ -39,12 +39,28 @@ struct enforce_protect {
 	const struct enforce_protect_statement *statements;
 };
 
+enum {
+	ENFORCE_AWAY_KEEP = -1, /* for ever */
+	ENFORCE_SOURCES_MAX = 64
+};
+
+/* Rules whose origin in the feed is this. */
+struct enforce_source {
+	const char *name;
+	bool monitor; /* count and drop nothing */
+	int away;     /* seconds for which they stay when there is no hub, or ENFORCE_AWAY_KEEP */
+};
+
 struct enforce_options {
 	const char *socket;  /* NULL: as ctl_client_open has it */
 	const char *pin_dir; /* NULL: the default */
 	size_t interface_count;
 	const char *const *interfaces; /* names, or patterns with `*` */
-	bool monitor;                  /* count and drop nothing */
+	const bool *monitored;         /* by interface: only there; NULL: none is */
+	bool monitor;                  /* count and drop nothing, anywhere */
+	int away;                      /* of rules from no source that is named, as above */
+	size_t source_count;
+	const struct enforce_source *sources;
 	struct enforce_protect protect;
 };
 

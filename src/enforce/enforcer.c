@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "ctl/client.h"
 #include "enforce/attach.h"
+#include "enforce/away.h"
 #include "enforce/feed.h"
 #include "enforce/locals.h"
 #include "enforce/pins.h"
@@ -49,6 +50,7 @@ struct enforcer {
 	struct ruleset rules;
 	struct feed feed;
 	struct ctl_client *hub; /* NULL: none at the moment */
+	struct away away;
 	struct report report;
 	int signals;
 	int64_t hub_at, report_at; /* when to try, when to look, in ms */
@@ -77,9 +79,9 @@ static void settle_rule(struct enforcer *f, struct rule *r)
 		ruleset_remove(&f->rules, r);
 		return;
 	}
-	r->state = r->slot < 0 || !rule_wanted(r) ? RULE_NOT_ENFORCED
-		   : f->options->monitor          ? RULE_MONITOR
-						  : RULE_ENFORCED;
+	r->state = r->slot < 0 || !rule_wanted(r)      ? RULE_NOT_ENFORCED
+		   : f->options->monitor || r->monitor ? RULE_MONITOR
+						       : RULE_ENFORCED;
 	if (r->state == RULE_NOT_ENFORCED)
 		r->reported = false;
 	f->refused |= r->why_table != NULL;
@@ -155,6 +157,8 @@ static void hub_lost(struct enforcer *f, const char *why)
 	f->more = false;
 	f->hub_at = now_ms() + (of_use ? RETRY_MS : RETRY_MAX_MS);
 	report_close(&f->report);
+	if (of_use)
+		away_begins(&f->away, now_ms());
 	if (!f->waiting)
 		log_warning("hub: %s; the rules in force stay", why);
 	f->waiting = !of_use;
@@ -186,6 +190,7 @@ static void hub_line(struct enforcer *f, const char *line)
 		log_warning("hub: %s", e.text);
 	if (f->feed.complete && !complete) {
 		f->waiting = false;
+		away_ends(&f->away);
 		f->complaints = 0;
 		f->report_failed[0] = '\0';
 		log_info("hub: connected");
@@ -329,6 +334,8 @@ static void run(struct enforcer *f)
 		if (f->hub == NULL && now >= f->hub_at)
 			hub_open(f, now);
 		wait_for_something(f, now);
+		if (f->hub == NULL)
+			away_apply(&f->away, f->options, f->xdp, &f->rules, now_ms());
 		if (f->feed.dirty && feed_ready(&f->feed))
 			put_in_force(f);
 		if (f->feed.question.id != 0 && !f->feed.dirty && feed_ready(&f->feed))
@@ -374,6 +381,9 @@ static bool start(struct enforcer *f, const char *dir, struct err *e)
 		return err_at(e, 0, 0, "getrandom: %s", strerror(errno));
 	ruleset_init(&f->rules, seed);
 	f->feed.rules = &f->rules;
+	f->feed.source_count = f->options->source_count;
+	f->feed.sources = f->options->sources;
+	away_begins(&f->away, now_ms());
 	report_init(&f->report, f->options);
 	if (!privilege_suffices(e) || !privilege_drop(e) || !catch_signals(f, e) ||
 	    !pins_open(&f->pins, dir, e))
@@ -384,6 +394,7 @@ static bool start(struct enforcer *f, const char *dir, struct err *e)
 	found = xdp_found(f->xdp);
 	if (found && !xdp_restore(f->xdp, &f->rules, e))
 		return false;
+	feed_found(&f->feed);
 	if (found)
 		log_info("%zu rules are still in the kernel", f->rules.map.count);
 	xdp_monitor_set(f->xdp, f->options->monitor);
@@ -391,6 +402,7 @@ static bool start(struct enforcer *f, const char *dir, struct err *e)
 		return failed(f);
 	f->attach.options = f->options;
 	f->attach.pins = &f->pins;
+	f->attach.xdp = f->xdp;
 	f->attach.program = xdp_program(f->xdp);
 	return attach_start(&f->attach, e) || failed(f);
 }

@@ -135,6 +135,32 @@ static bool on_begin(struct feed *f, const json_t *o, const char *kernel_epoch, 
 	return true;
 }
 
+/* A source by its name, in one word. */
+static uint32_t origin_of(const char *name)
+{
+	return (uint32_t)map_hash(name, strlen(name), 0) | 2;
+}
+
+static void set_origin(const struct feed *f, struct rule *r, uint32_t origin)
+{
+	r->origin = origin;
+	r->source = -1;
+	for (size_t i = 0; i < f->source_count; i++)
+		if (origin_of(f->sources[i].name) == origin)
+			r->source = (int)i;
+	r->monitor = r->source >= 0 && f->sources[r->source].monitor;
+}
+
+static void found(struct rule *r, void *ctx)
+{
+	set_origin(ctx, r, r->origin);
+}
+
+void feed_found(struct feed *f)
+{
+	ruleset_each(f->rules, found, f);
+}
+
 static bool add_rule(struct feed *f, const json_t *o, const struct flow_nlri *n, struct err *e)
 {
 	struct flow_actions actions;
@@ -145,6 +171,7 @@ static bool add_rule(struct feed *f, const json_t *o, const struct flow_nlri *n,
 	r = ruleset_need(f->rules, n);
 	if (r == NULL)
 		return err_at(e, 0, 0, "no room for a rule beyond %d", RULESET_KNOWN_MAX);
+	set_origin(f, r, origin_of(text_of(o, "origin")));
 	rule_set_then(r, &actions);
 	r->wanted = r->seen = r->confirmed = true;
 	ruleset_touch(f->rules, r);

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "enforce/enforce.h"
 #include "enforce/ruleset.h"
 #include "enforce/xdp_maps.h"
 
@@ -17,19 +18,23 @@ struct feed_question {
 };
 
 struct feed {
-	struct ruleset *rules;     /* borrowed */
-	char epoch[XDP_EPOCH_MAX]; /* of the hub at the other end */
-	bool settled;              /* that hub has heard all its peers */
-	bool in_change;            /* between begin and commit */
-	bool snapshot;             /* the change is a snapshot */
-	bool complete;             /* a snapshot of this connection has been read whole */
-	bool dirty;                /* what is wanted is not yet in force */
-	bool broken;               /* a change began inside another: nothing is in force until the
-				      next connection's snapshot */
+	struct ruleset *rules; /* borrowed */
+	size_t source_count;
+	const struct enforce_source *sources; /* borrowed */
+	char epoch[XDP_EPOCH_MAX];            /* of the hub at the other end */
+	bool settled;                         /* that hub has heard all its peers */
+	bool in_change;                       /* between begin and commit */
+	bool snapshot;                        /* the change is a snapshot */
+	bool complete; /* a snapshot of this connection has been read whole */
+	bool dirty;    /* what is wanted is not yet in force */
+	bool broken;   /* a change began inside another: nothing is in force until the
+			  next connection's snapshot */
 	struct feed_question question; /* to be answered when all before it is in force */
 	uint64_t unreadable;           /* lines and rules that made no sense */
 };
 
+/* Gives rules that were found in the kernel the source that they came from, if it is named. */
+void feed_found(struct feed *f);
 /* Before the first line of a new connection. */
 void feed_restart(struct feed *f);
 /* kernel_epoch: the epoch whose rules, and no others, are in force (xdp_epoch), "" if of none.

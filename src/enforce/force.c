@@ -242,7 +242,7 @@ static void bring(struct xdp *x, struct rule *r)
 	slot_used(x, (uint32_t)r->slot);
 	x->in_force++;
 	x->by_slot[r->slot] = r;
-	__atomic_store_n(&x->store[r->slot].in_force, 1, __ATOMIC_RELEASE);
+	__atomic_store_n(&x->store[r->slot].in_force, r->origin, __ATOMIC_RELEASE);
 }
 
 static void change_then(struct xdp *x, struct rule *r)
@@ -320,6 +320,8 @@ static void bring_in(struct xdp *x, struct rule *const *list, size_t n)
 
 		if (!rule_wanted(r))
 			continue;
+		if (r->slot >= 0)
+			__atomic_store_n(&x->store[r->slot].in_force, r->origin, __ATOMIC_RELEASE);
 		if (r->slot < 0)
 			bring(x, r);
 		else if (!plan_then_equal(&r->then, &r->installed))
@@ -417,6 +419,7 @@ static bool restore_rule(struct xdp *x, uint32_t slot, struct restoring *at, str
 		return false;
 	r->slot = (int)slot;
 	r->action = (int)action;
+	r->origin = x->store[slot].in_force;
 	r->wanted = r->then_ok = true;
 	r->state = x->control->monitor ? RULE_MONITOR : RULE_ENFORCED;
 	plan_then_read(&then, &r->installed);

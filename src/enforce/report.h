@@ -36,13 +36,12 @@ void report_close(struct report *r);
 /* Opens the connection if there is none; all rules are then to be reported anew. */
 bool report_open(struct report *r, const char *socket, struct ruleset *rules, struct err *e);
 /* Sends what has changed since the last report, unless the hub still has one to answer. */
-bool report_send(struct report *r, struct ruleset *rules, struct err *e);
+bool report_send(struct report *r, struct ruleset *rules, struct xdp *x,
+		 const struct enforce_protect *p, struct err *e);
 /* Says another thing at once: VERB {"enforcer":NAME, ...o}.  Takes o over. */
 bool report_say(struct report *r, const char *verb, json_t *o, struct err *e);
 /* {"family":"ipv4-flow","nlri":HEX,"rule":TEXT}; all "" when n is NULL. */
 json_t *report_rule(const struct flow_nlri *n);
-bool report_send(struct report *r, struct ruleset *rules, struct xdp *x,
-		 const struct enforce_protect *p, struct err *e);
 /* Reads answers.  False when the connection has ended or the hub refuses what we say. */
 bool report_read(struct report *r, struct err *e);
 

@@ -49,7 +49,8 @@ static struct rule *rule_new(const struct flow_nlri *n)
 	memcpy(r->octets, n->octets, n->len);
 	r->nlri = *n;
 	r->nlri.octets = r->octets;
-	r->slot = r->action = -1;
+	r->slot = r->action = r->source = -1;
+	r->origin = 1;
 	r->match_ok = box_make(&r->nlri, &compiled, &e);
 	if (!r->match_ok)
 		r->why_match = strdup(e.text);
@@ -157,6 +158,8 @@ void rule_set_then(struct rule *r, const struct flow_actions *a)
 	struct err e = { 0 };
 
 	r->then_ok = plan_then_make(a, &r->then, &e);
+	if (r->monitor)
+		r->then = (struct plan_then){ .kind = XDP_THEN_ACCEPT };
 	free(r->why_then);
 	r->why_then = r->then_ok ? NULL : strdup(e.text);
 	r->reported = false;

@@ -31,6 +31,9 @@ struct rule {
 	bool seen;      /* in the snapshot that is being read */
 	bool confirmed; /* named by the hub in its present epoch */
 	bool match_ok, then_ok;
+	bool monitor;     /* counts and drops nothing: its source says so */
+	int source;       /* in the options; -1: none that is named, or not told yet */
+	uint32_t origin;  /* which source, kept in the kernel: never 0 */
 	int slot, action; /* in the kernel; -1: not there */
 	struct plan_then then, installed;
 	enum rule_state state;
@@ -69,7 +72,8 @@ void ruleset_each(struct ruleset *rs, void (*visit)(struct rule *r, void *ctx), 
 void ruleset_touch(struct ruleset *rs, struct rule *r);
 /* Is it to be in force? */
 bool rule_wanted(const struct rule *r);
-/* What the rule asks for now; its communities as in the feed. */
+/* What the rule asks for now; its communities as in the feed.  Of one whose source is monitored the
+ * kernel is told to accept: it counts. */
 void rule_set_then(struct rule *r, const struct flow_actions *a);
 /* Why it is not enforced; "" when it is. */
 const char *rule_reason(const struct rule *r);

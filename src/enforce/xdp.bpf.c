@@ -26,5 +26,6 @@ int headgate(struct xdp_md *ctx)
 		return *(const volatile int *)(long)ctx->data;
 	if (!parse_frame(ctx, &packet) || !lookup_first(&packet, &found))
 		return XDP_PASS;
+	found.monitor |= spare_monitored(ctx);
 	return act_on(&found, &packet, spare_packet(&found, &packet));
 }

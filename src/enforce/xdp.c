@@ -27,7 +27,7 @@ const char *const xdp_map_names[XDP_MAPS] = {
 	[XDP_MAP_STORE] = "hg_store",         [XDP_MAP_TABLES] = "hg_tables",
 	[XDP_MAP_FULL] = "hg_full",           [XDP_MAP_PROTECT] = "hg_protect",
 	[XDP_MAP_PROTECTED] = "hg_protected", [XDP_MAP_LOCALS] = "hg_locals",
-	[XDP_MAP_SAVED] = "hg_saved",
+	[XDP_MAP_SAVED] = "hg_saved",         [XDP_MAP_MONITORED] = "hg_monitored",
 };
 
 /* ---- Loading -------------------------------------------------------------------------- */
@@ -413,6 +413,18 @@ const struct saved *xdp_saved(struct xdp *x)
 void xdp_monitor_set(struct xdp *x, bool monitor)
 {
 	x->control->monitor = monitor;
+}
+
+bool xdp_monitor_interface(struct xdp *x, unsigned ifindex, bool monitor)
+{
+	uint32_t key = ifindex, yes = 1;
+
+	if (!monitor)
+		return bpf_map_delete_elem(x->map[XDP_MAP_MONITORED], &key) == 0 || errno == ENOENT;
+	if (bpf_map_update_elem(x->map[XDP_MAP_MONITORED], &key, &yes, BPF_ANY) < 0)
+		return false;
+	x->protect->monitored = 1;
+	return true;
 }
 
 const char *xdp_epoch(const struct xdp *x)

@@ -25,6 +25,7 @@ enum xdp_map {
 	XDP_MAP_PROTECT,
 	XDP_MAP_PROTECTED,
 	XDP_MAP_LOCALS,
+	XDP_MAP_MONITORED,
 	XDP_MAP_SAVED,
 	XDP_MAPS
 };
@@ -66,6 +67,8 @@ const struct xdp_counters *xdp_counted(const struct xdp *x, int slot);
 /* What protected flows have saved, up to date; borrowed. */
 const struct saved *xdp_saved(struct xdp *x);
 void xdp_monitor_set(struct xdp *x, bool monitor);
+/* The same on one interface, before the program is attached there. */
+bool xdp_monitor_interface(struct xdp *x, unsigned ifindex, bool monitor);
 const char *xdp_epoch(const struct xdp *x);
 void xdp_epoch_set(struct xdp *x, const char *epoch);
 

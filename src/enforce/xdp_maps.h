@@ -30,7 +30,7 @@
 #include <linux/types.h>
 
 enum {
-	XDP_LAYOUT = 2,
+	XDP_LAYOUT = 3,
 	XDP_SLOTS = 1 << 17,    /* rules in force, and those that leave; a power of two */
 	XDP_RULES_MAX = 120000, /* rules in force at a time */
 	XDP_ACTIONS = 1 << 16,  /* a power of two */
@@ -110,7 +110,7 @@ struct xdp_counters {
 
 /* The words are written last, and cleared first. */
 struct xdp_store {
-	__u32 in_force; /* 1, in a slot's first entry */
+	__u32 in_force; /* in a slot's first entry: not 0, and which source the rule is from */
 	__u32 next;     /* entry with more of the octets; 0: none */
 	__u16 len;      /* of the NLRI, in the first entry */
 	__u8 family;    /* enum xdp_family */

@@ -5,10 +5,11 @@
  * hg_protect    0               which defaults are on, how many statements there are; mapped
  * hg_protected  statement       what it matches, its prefixes in host order
  * hg_locals     address         of this machine
+ * hg_monitored  interface       that rules only count there
  * hg_saved      CPU             what was saved by which entry from which rule; mapped
  *
  * An entry is a default or a statement of the file: defaults have the numbers of enum xdp_default,
- * statements those from XDP_STATEMENT_FIRST on.  All four belong to one loaded program.
+ * statements those from XDP_STATEMENT_FIRST on.  All of these belong to one loaded program.
  */
 #ifndef ENFORCE_XDP_PROTECT_H
 #define ENFORCE_XDP_PROTECT_H
@@ -33,6 +34,7 @@ enum {
 	XDP_STATEMENT_FIRST = 16,
 	XDP_ENTRIES = XDP_STATEMENT_FIRST + XDP_STATEMENTS,
 	XDP_LOCALS = 4096,
+	XDP_MONITORED = 256, /* more than are attached to at a time */
 	XDP_SAVED = 1 << 10, /* cells, a power of two */
 	XDP_SAVED_PROBES = 8
 };
@@ -40,6 +42,8 @@ enum {
 struct xdp_protect {
 	__u32 defaults; /* bit d: default d is on */
 	__u32 statements;
+	__u32 monitored; /* some interface is in hg_monitored */
+	__u32 reserved;
 };
 
 struct xdp_local {

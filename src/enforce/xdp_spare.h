@@ -49,6 +49,13 @@ struct {
 	__type(value, struct xdp_saved_cpu);
 } hg_saved SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, XDP_MONITORED);
+	__type(key, __u32);
+	__type(value, __u32);
+} hg_monitored SEC(".maps");
+
 #define SPARE_NONE 0xffffffffU
 
 enum {
@@ -202,6 +209,17 @@ __attribute__((noinline)) int spare_count(__u32 entry, __u32 slot, __u32 octets)
 	cell->packets++;
 	cell->octets += octets;
 	return 0;
+}
+
+/* Do rules only count on the interface that the packet came in by? */
+static __always_inline int spare_monitored(const struct xdp_md *ctx)
+{
+	const struct xdp_protect *protect;
+	__u32 zero = 0, interface = ctx->ingress_ifindex;
+
+	protect = bpf_map_lookup_elem(&hg_protect, &zero);
+	return protect != NULL && MATCH_READ(protect->monitored) &&
+	       bpf_map_lookup_elem(&hg_monitored, &interface) != NULL;
 }
 
 /* Counts it, if so. */

@@ -6,7 +6,7 @@ Usage: enforce_hub.py SOCKET EPOCH settled|unsettled REPORTS <ORDERS
 
 Listens on SOCKET and speaks what src/ctl/client.h describes.  ORDERS are lines:
 
-    add FAMILY NLRI EXT      put a rule into the table, or change its actions
+    add FAMILY NLRI EXT [ORIGIN]  put a rule into the table, or change its actions
     remove FAMILY NLRI
     begin, commit            what stands between is one change
     settled                  say so
@@ -30,6 +30,7 @@ class Hub:
     def __init__(self, path, epoch, settled, reports):
         self.epoch, self.settled, self.reports = epoch, settled, reports
         self.rules, self.states, self.subscribers = {}, {}, []
+        self.origins = {}
         self.seq, self.pending = 0, None
         self.buffers, self.moody = {}, False
         self.poll = selectors.DefaultSelector()
@@ -86,7 +87,7 @@ class Hub:
     def rule(self, op, key):
         event = {"event": "rule", "seq": self.seq, "op": op, "family": key[0], "nlri": key[1]}
         if op == "add":
-            event |= {"ext": self.rules[key], "ext6": "", "origin": "192.0.2.1"}
+            event |= {"ext": self.rules[key], "ext6": "", "origin": self.origins.get(key, "192.0.2.1")}
         return event
 
     def snapshot(self, to):
@@ -144,6 +145,7 @@ class Hub:
             key = words[0], words[1]
             if verb == "add":
                 self.rules[key] = words[2]
+                self.origins[key] = words[3] if len(words) > 3 else "192.0.2.1"
             else:
                 self.rules.pop(key, None)
             event = self.rule(verb, key)

@@ -587,12 +587,82 @@ room_again() {
 	within 5 reported "$LAST" '"state": "enforced"'
 }
 
+OTHER=192.0.2.66 # another source
+
+monitors_interface() {
+	stop TERM
+	hub_kill
+	hub_start epoch6 settled
+	order add ipv4-flow "$TCP23" "$DISCARD"
+	conf 'interface in1 { mode monitor; }'
+	start && grep -q 'interface in1: rules count there and drop nothing' "$work/log" || return 1
+	sleep 1
+	connects 192.0.2.2 23 || return 1
+	sleep 1.2
+	reported "$TCP23" '"dropped-packets": 0' && ! reported "$TCP23" '"packets": 0,'
+}
+
+# It is in the links that are taken over, too.
+monitors_interface_no_more() {
+	stop KILL
+	conf 'interface in1;' 'interface in* { mode monitor; }'
+	start && within 5 blocked 192.0.2.2 23
+}
+
+monitors_source() {
+	stop TERM
+	conf 'interface in1;' "source $OTHER { mode monitor; }"
+	order add ipv4-flow "$TCP24" "$DISCARD" "$OTHER"
+	start && within 5 blocked 192.0.2.2 23 && connects 192.0.2.2 24 &&
+		within 5 reported "$TCP24" '"state": "monitor"' || return 1
+	sleep 1.2
+	reported "$TCP24" '"dropped-packets": 0' && ! reported "$TCP24" '"packets": 0,' &&
+		reported "$TCP23" '"state": "enforced"'
+}
+
+away_removes_one_source() {
+	stop TERM
+	conf 'interface in1;' 'hub-away keep;' "source $OTHER { hub-away remove; }"
+	start && within 5 blocked 192.0.2.2 24 && within 5 blocked 192.0.2.2 23 || return 1
+	hub_kill
+	within 3 connects 192.0.2.2 24 && grep -q "1 rules of $OTHER are removed" "$work/log" &&
+		sleep 1 && blocked 192.0.2.2 23
+}
+
+away_ends() {
+	hub_start epoch7 unsettled
+	order add ipv4-flow "$TCP24" "$DISCARD" "$OTHER"
+	within 5 blocked 192.0.2.2 24 && blocked 192.0.2.2 23
+}
+
+away_keeps_seconds() {
+	stop TERM
+	conf 'interface in1;' 'hub-away keep 3 seconds;'
+	start && within 5 blocked 192.0.2.2 24 || return 1
+	hub_kill
+	sleep 1
+	blocked 192.0.2.2 24 && within 5 connects 192.0.2.2 24
+}
+
+# The kernel says from which source they are.
+away_since_start() {
+	hub_start epoch8 settled
+	order add ipv4-flow "$TCP23" "$DISCARD"
+	order add ipv4-flow "$TCP24" "$DISCARD" "$OTHER"
+	within 5 blocked 192.0.2.2 24 && within 5 blocked 192.0.2.2 23 || return 1
+	stop KILL
+	hub_kill
+	conf 'interface in1;' 'hub-away keep 2 seconds;' "source $OTHER { hub-away keep; }"
+	start && blocked 192.0.2.2 23 && within 5 connects 192.0.2.2 23 && sleep 1 &&
+		blocked 192.0.2.2 24
+}
+
 if [ "$(id -u)" -ne 0 ]; then
 	echo '1..0 # SKIP needs root'
 	exit 0
 fi
 
-plan 46
+plan 53
 stage
 check 'without rules everything passes' within 5 passes_without_rules
 conf 'interface in1;'
@@ -642,4 +712,11 @@ check 'its reports are named after host and interface' named_after_interface
 check 'a burst of lines is put in force to its end' burst
 check 'a rule that breaks a bound is listed as not enforced, with the reason' table_full
 check 'and is enforced when there is room' room_again
+check 'mode monitor of one interface counts and drops nothing' monitors_interface
+check 'the first name that fits decides; a link that is taken over follows it' monitors_interface_no_more
+check 'mode monitor of one source counts its rules and enforces the others' monitors_source
+check 'without a hub the rules of one source go, the others stay' away_removes_one_source
+check 'they come back with it' away_ends
+check 'rules stay for as many seconds as the file says' away_keeps_seconds
+check 'those that were found in the kernel go by their source too' away_since_start
 tap_status
