@@ -127,6 +127,15 @@ static __always_inline int spare_prefix(const struct xdp_prefix *x, const __u64 
 		((address[1] & x->mask[1]) ^ x->value[1])) == 0;
 }
 
+/* Verified once, and not for each statement. */
+__attribute__((noinline)) int spare_matches(const struct xdp_rule *r, const struct xdp_packet *p)
+{
+	if (r == NULL || p == NULL)
+		return 0;
+	return r->family == p->family && spare_prefix(&r->destination, p->destination) &&
+	       spare_prefix(&r->source, p->source) && match_rule(r, p);
+}
+
 /* The statement that matches, as an entry. */
 __attribute__((noinline)) __u32 spare_statement(__u32 count, const struct xdp_packet *p)
 {
@@ -143,8 +152,7 @@ __attribute__((noinline)) __u32 spare_statement(__u32 count, const struct xdp_pa
 		r = bpf_map_lookup_elem(&hg_protected, &number);
 		if (r == NULL)
 			break;
-		if (r->family == p->family && spare_prefix(&r->destination, p->destination) &&
-		    spare_prefix(&r->source, p->source) && match_rule(r, p))
+		if (spare_matches(r, p))
 			return XDP_STATEMENT_FIRST + i;
 	}
 	return SPARE_NONE;
