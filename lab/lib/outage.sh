@@ -38,10 +38,10 @@ foreign_session() { ask p5 neighbors established 192.0.2.161; }
 sessions_stay() {
 	local end=$((SECONDS + $1))
 	while ((SECONDS < end)); do
-		r2_sessions >/dev/null && bird_sessions r2 >/dev/null || {
+		if ! r2_sessions >/dev/null || ! bird_sessions r2 >/dev/null; then
 			say "$(r2_sessions || true); $(bird_sessions r2 || true)"
 			return 1
-		}
+		fi
 		sleep 1
 	done
 	say "$(r2_sessions), $(bird_sessions r2), for $1 s"

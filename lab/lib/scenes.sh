@@ -2,7 +2,7 @@
 #
 # The demo: the write-up's story in scenes. A scene prints what it does with the real output and makes
 # claims; it returns 1 at the first that does not hold.
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034 # outage.sh reads what an option says
 
 RATE=100000          # octets a second, where the file says rate-limit
 FLOOD=400000         # octets a second offered meanwhile
@@ -293,11 +293,15 @@ none_passed() {
 hub_is_back() { r2_sessions && ask r2 rules enforced 3; }
 
 scene_hub_killed() {
-	scene "r2's hub is killed and started again; Bad_Guy keeps trying"
+	scene "r2's hub is killed, then its enforcer, and both start again; Bad_Guy keeps trying"
 	start_probe killed 23 0.02
 	sleep 0.5
 	stop r2 headgated KILL
 	claim "r2: without its hub the rules stay in the kernel" times_out bad_guy "$BAD_GUY4" "$CE8_4" 23 || return 1
+	stop r2 headgate-enforce KILL
+	claim "r2: without its enforcer too" times_out bad_guy "$BAD_GUY4" "$CE8_4" 23 || return 1
+	start_enforcer
+	claim "r2: and when the enforcer is back and finds no hub" times_out bad_guy "$BAD_GUY4" "$CE8_4" 23 || return 1
 	start_hub r2
 	wait_for 15 hub_is_back || true
 	claim "r2: the hub is back, sessions and rules" hub_is_back || return 1
