@@ -202,31 +202,42 @@ static void rules_not_enforced(struct scrape *s)
 
 struct counted {
 	struct scrape *scrape;
-	const char *family, *rule;
+	const struct bgp_nlri *nlri;
 };
+
+/* Of a large table most rules match nothing for days: four series for each would be a burden to
+ * whoever stores them, and to the loop that has to write them. */
+static bool is_of_interest(const json_t *what)
+{
+	const char *state = json_string_value(json_object_get(what, "state"));
+
+	return strcmp(state, "not-enforced") != 0 &&
+	       json_integer_value(json_object_get(what, "packets")) > 0;
+}
 
 static void one_counter(void *ctx, const struct reporter *r, const json_t *what)
 {
-	struct counted *c = ctx;
-	const char *state = json_string_value(json_object_get(what, "state"));
+	static char text[FLOW_TEXT_MAX]; /* one hub, one thread */
+	struct str s = str_over(text, sizeof(text));
+	const struct counted *c = ctx;
+	struct flow_nlri flow = bgp_flow_nlri(c->nlri);
 
-	if (strcmp(state, "not-enforced") != 0)
-		sample(c->scrape,
-		       json_pack("{s:s, s:s, s:s}", "enforcer", r->label, "family", c->family,
-				 "rule", c->rule),
-		       json_integer_value(json_object_get(what, c->scrape->metric->member)));
+	if (!is_of_interest(what))
+		return;
+	flow_text_print(NULL, &flow, NULL, &s);
+	sample(c->scrape,
+	       json_pack("{s:s, s:s, s:s}", "enforcer", r->label, "family",
+			 bgp_families[c->nlri->family].token, "rule", text),
+	       json_integer_value(json_object_get(what, c->scrape->metric->member)));
 }
 
 static bool counters_of_entry(void *ctx, const struct rib_entry *e)
 {
-	static char text[FLOW_TEXT_MAX]; /* one hub, one thread */
-	struct str s = str_over(text, sizeof(text));
+	struct scrape *s = ctx;
 	struct bgp_nlri n = rib_entry_nlri(e);
-	struct flow_nlri flow = bgp_flow_nlri(&n);
-	struct counted c = { ctx, bgp_families[n.family].token, text };
+	struct counted c = { s, &n };
 
-	flow_text_print(NULL, &flow, NULL, &s);
-	reports_each_of(((struct scrape *)ctx)->hub->reports, &n, one_counter, &c);
+	reports_each_of(s->hub->reports, &n, one_counter, &c);
 	return true;
 }
 

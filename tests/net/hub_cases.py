@@ -276,6 +276,7 @@ def _():
         reports = [[said | {"nlri": one, "state": "enforced"}],
                    [said | {"nlri": one, "state": "monitor", "dropped-packets": 0},
                     said | {"nlri": DNS, "state": "not-enforced", "reason": 'a "reason" \\ of two\nlines'}]]
+        reports[0].append(said | {"nlri": TELNET, "state": "enforced", "packets": 0})
         before = samples(hub)
         assert before["headgate_neighbor_state", ("127.0.0.1", "127.0.0.2", "established")] == 1, before
         assert before["headgate_neighbor_routes_advertised", ("ipv4-flow", "127.0.0.1", "127.0.0.2")] >= 1, before
@@ -292,6 +293,7 @@ def _():
                              ("dropped_octets", (660, 660))]:
             for enforcer, value in zip(("r2", "r2#2"), values):
                 assert now[f"headgate_rule_{name}_total", (enforcer, "ipv4-flow", text)] == value, (now, text)
+        assert sum(name == "headgate_rule_matched_packets_total" for name, _ in now) == 2, now
         assert now["headgate_enforcer_up", ("r2",)] == now["headgate_enforcer_up", ("r2#2",)] == 1, now
         assert now["headgate_enforcer_rules", ("r2#2", "monitor")] == 1, now
         assert now["headgate_rules_not_enforced", ("r2#2", 'a "reason" \\ of two\nlines')] == 1, now
