@@ -316,6 +316,32 @@ def samples(hub):
     return found
 
 
+@tap.case("show protected has what enforcers reported last; half a report changes nothing")
+def _():
+    entry = {"name": "bgp", "match": "TCP port 179", "default": True, "on": True, "packets": 2, "octets": 80,
+             "rules": [{"family": "ipv4-flow", "nlri": TELNET, "match": "port =179;", "packets": 2, "octets": 80}]}
+    shown = entry | {"enforcer": "r2"}
+    with Hub(neighbor("127.0.0.2")) as hub, socket.socket(socket.AF_UNIX) as enforcer:
+        def report(entries):
+            line = {"enforcer": "r2", "rules": [], "protected": entries}
+            enforcer.sendall(f"report {json.dumps(line)}\n".encode())
+            return json.loads(enforcer.recv(65536))
+
+        def protected():
+            return [json.loads(line) for line in hub.run("show", "protected", "-j").stdout.splitlines()]
+
+        enforcer.connect(hub.socket)
+        assert protected() == []
+        assert report([entry, entry])["ok"] and protected() == [shown, shown]
+        assert report([entry])["ok"] and protected() == [shown]
+        for wrong in ({"name": 7}, {"rules": [{}]}, {"packets": "2"}):
+            assert not report([entry, entry | wrong])["ok"], wrong
+        assert protected() == [shown]
+        assert "2 from { port =179; }" in hub.run("show", "protected").stdout
+        enforcer.close()
+        assert until(lambda: protected() == [])
+
+
 @tap.case("reflection: originator, cluster list, next hops of 0, 4 and 16 octets unchanged, not back to the sender")
 def _():
     with Hub("cluster-id 10.9.9.9;\n" + neighbor("127.0.0.2", "route-reflector-client;")
