@@ -288,10 +288,10 @@ static const struct wrong wrongs[] = {
 	{ "match { tcp-flags syn+sin; }", 19, "not a value of this component: 'syn+sin'" },
 	{ "match { tcp-flags syn+; }", 19, "not a value of this component: 'syn+'" },
 	{ "match { fragment dont-fragment; source ::/0; }", 18, "IPv6 has no dont-fragment: 'dont-fragment'" },
-	{ "match { source ::/0; fragment [ first-fragment =3 ]; }", 46, "IPv6 has no dont-fragment: '=3'" },
+	{ "match { source ::/0; fragment [ first-fragment =3 ]; }", 48, "IPv6 has no dont-fragment: '=3'" },
 	{ "match { fragment 16; }", 18, "fragment goes up to 15: '16'" },
 	{ "match { fragment =not-a-fragment; }", 19, "not a value of this component: '=not-a-fragment'" },
-	{ "route a\001b { match { protocol tcp; } }", 7, "a name of more than 63 octets, or a strange one" },
+	{ "route a\001b { match { protocol tcp; } }", 7, "a name of more than 63 octets, or a strange one: 'a?b'" },
 	/* prefixes */
 	{ "match { destination 192.0.2.1; }", 21, "a prefix without a length: '192.0.2.1'" },
 	{ "match { destination 192.0.2.0/33; }", 31, "a prefix length of 33" },
