@@ -9,6 +9,7 @@ start() {
 	local node=$1 name=$2; shift 2
 	setsid ip netns exec "$(ns "$node")" "$@" </dev/null >>"$STATE/$node/$name.log" 2>&1 &
 	echo $! >"$STATE/$node/$name.pid"
+	disown # or the shell would say that it was killed, where a scene kills it
 }
 
 # The namespace tells our process from a stranger's that got its id later.
