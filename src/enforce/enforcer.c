@@ -37,6 +37,8 @@ enum {
 	RETRY_MS = 300,         /* between two tries to reach the hub */
 	RETRY_MAX_MS = 1000,    /* when it closes the connection before it has told its rules */
 	REPORT_MS = 1000,       /* between two looks at counters and interfaces */
+	REPORT_SOON_MS = 100,   /* after a change, when the hub still has a report to answer */
+	REPORT_FEW = 256,       /* rules of a change that are told on their own */
 	LINES_AT_A_TIME = 2000, /* of the feed, until signals and reports have their turn */
 	COMPLAINTS_MAX = 20     /* about lines of one connection */
 };
@@ -72,12 +74,12 @@ static int64_t now_ms(void)
 
 /* ---- Into the kernel -------------------------------------------------------------------- */
 
-/* After a change: a rule that is no longer wanted is forgotten. */
-static void settle_rule(struct enforcer *f, struct rule *r)
+/* After a change: a rule that is no longer wanted is forgotten, and then false. */
+static bool settle_rule(struct enforcer *f, struct rule *r)
 {
 	if (!r->wanted && r->slot < 0) {
 		ruleset_remove(&f->rules, r);
-		return;
+		return false;
 	}
 	r->state = r->slot < 0 || !rule_wanted(r)      ? RULE_NOT_ENFORCED
 		   : f->options->monitor || r->monitor ? RULE_MONITOR
@@ -85,6 +87,7 @@ static void settle_rule(struct enforcer *f, struct rule *r)
 	if (r->state == RULE_NOT_ENFORCED)
 		r->reported = false;
 	f->refused |= r->why_table != NULL;
+	return true;
 }
 
 static void touch_refused(struct rule *r, void *ctx)
@@ -123,10 +126,35 @@ static void try_refused(struct enforcer *f)
 	f->feed.dirty = true;
 }
 
+/* A hub that refuses reports does so each second; it is said once. */
+static void report_lost(struct enforcer *f, const struct err *e)
+{
+	report_close(&f->report);
+	if (strncmp(f->report_failed, e->text, sizeof(f->report_failed) - 1) == 0)
+		return;
+	(void)snprintf(f->report_failed, sizeof(f->report_failed), "%s", e->text);
+	log_warning("report: %s", e->text);
+}
+
+/* A report of all rules looks at each of them, which a change of one should not have to wait for.
+ */
+static void report_change(struct enforcer *f, struct rule *const *list, size_t n)
+{
+	int64_t soon = now_ms() + REPORT_SOON_MS;
+	struct err e = { 0 };
+
+	if (f->report.client == NULL || n > REPORT_FEW)
+		f->report_at = 0;
+	else if (f->report.unanswered > 0)
+		f->report_at = f->report_at < soon ? f->report_at : soon;
+	else if (!report_rules(&f->report, list, n, &e))
+		report_lost(f, &e);
+}
+
 static void put_in_force(struct enforcer *f)
 {
 	bool room = makes_room(f);
-	size_t n = f->rules.touched_count;
+	size_t n = f->rules.touched_count, left = 0;
 	struct err e = { 0 };
 
 	if (!xdp_change(f->xdp, f->rules.touched, n, &e))
@@ -134,12 +162,13 @@ static void put_in_force(struct enforcer *f)
 	else if (f->feed.settled)
 		xdp_epoch_set(f->xdp, f->feed.epoch);
 	f->feed.dirty = f->rules.touched_lost;
-	f->report_at = 0;
 	for (size_t i = 0; i < n; i++)
 		f->rules.touched[i]->touched = false;
 	f->rules.touched_count = 0;
 	for (size_t i = 0; i < n; i++)
-		settle_rule(f, f->rules.touched[i]);
+		if (settle_rule(f, f->rules.touched[i]))
+			f->rules.touched[left++] = f->rules.touched[i];
+	report_change(f, f->rules.touched, left);
 	if (room && f->refused)
 		try_refused(f);
 	log_debug("%zu rules in force", xdp_in_force(f->xdp));
@@ -231,16 +260,6 @@ static void read_counters(struct rule *r, void *ctx)
 
 	if (r->slot >= 0)
 		r->now = *xdp_counted(f->xdp, r->slot);
-}
-
-/* A hub that refuses reports does so each second; it is said once. */
-static void report_lost(struct enforcer *f, const struct err *e)
-{
-	report_close(&f->report);
-	if (strncmp(f->report_failed, e->text, sizeof(f->report_failed) - 1) == 0)
-		return;
-	(void)snprintf(f->report_failed, sizeof(f->report_failed), "%s", e->text);
-	log_warning("report: %s", e->text);
 }
 
 static void report(struct enforcer *f)

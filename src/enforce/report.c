@@ -197,6 +197,19 @@ static bool send_protected(struct report *r, struct xdp *x, const struct enforce
 			  json_pack("{s:[], s:o}", "rules", "protected", protect_report(x, p)), e);
 }
 
+bool report_rules(struct report *r, struct rule *const *list, size_t n, struct err *e)
+{
+	struct sending s = { .report = r, .ok = true, .rules = json_array(), .e = e };
+
+	if (s.rules == NULL)
+		return err_at(e, 0, 0, "out of memory");
+	for (size_t i = 0; i < n; i++)
+		add_changed(list[i], &s);
+	flush(&s);
+	json_decref(s.rules);
+	return s.ok;
+}
+
 bool report_send(struct report *r, struct ruleset *rules, struct xdp *x,
 		 const struct enforce_protect *p, struct err *e)
 {

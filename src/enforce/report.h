@@ -38,6 +38,8 @@ bool report_open(struct report *r, const char *socket, struct ruleset *rules, st
 /* Sends what has changed since the last report, unless the hub still has one to answer. */
 bool report_send(struct report *r, struct ruleset *rules, struct xdp *x,
 		 const struct enforce_protect *p, struct err *e);
+/* The same of these alone, on an open connection that has nothing to be answered. */
+bool report_rules(struct report *r, struct rule *const *list, size_t n, struct err *e);
 /* Says another thing at once: VERB {"enforcer":NAME, ...o}.  Takes o over. */
 bool report_say(struct report *r, const char *verb, json_t *o, struct err *e);
 /* {"family":"ipv4-flow","nlri":HEX,"rule":TEXT}; all "" when n is NULL. */
