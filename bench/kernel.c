@@ -54,6 +54,14 @@ double median(double *list, size_t n)
 	return list[n / 2];
 }
 
+void print_times(const char *what, double *us, size_t n)
+{
+	double middle = median(us, n); /* and sorts */
+
+	printf("    %-8s p50 %8.1f us   p99 %8.1f us   max %8.1f us\n", what, middle,
+	       us[n * 99 / 100], us[n - 1]);
+}
+
 static void *map_of(const struct xdp *x, const char *name, size_t size)
 {
 	__u32 ids[32], len = sizeof(struct bpf_prog_info);

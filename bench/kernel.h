@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* kernel.h - the XDP program with rules in it and frames to meet them, for plan.c and live.c.
+/* kernel.h - the XDP program with rules in it and frames to meet them, for plan.c and live.c;
+ * and clocks, for change.c as well.
  *
  * Rules come from mix.h.  What a program cannot do it says on standard error, and exits 1.
  */
@@ -58,7 +59,9 @@ _Noreturn void die(const char *what);
 /* Nanoseconds of CPU time of this thread; microseconds of the clock. */
 double cpu_ns(void);
 double now_us(void);
+/* Both sort. */
 double median(double *list, size_t n);
+void print_times(const char *what, double *us, size_t n);
 
 /* Loads the program; this thread stays on one CPU from here on. */
 void bench_open(struct bench *b, const char *object);

@@ -67,14 +67,6 @@ static unsigned dropped(const struct bench *b)
 	return n;
 }
 
-static void print_times(const char *what, double *us, size_t n)
-{
-	double middle = median(us, n); /* and sorts */
-
-	printf("    %-8s p50 %8.1f us   p99 %8.1f us   max %8.1f us\n", what, middle,
-	       us[n * 99 / 100], us[n - 1]);
-}
-
 static void measure_changes(struct bench *b)
 {
 	static double out[CHANGES], in[CHANGES];
