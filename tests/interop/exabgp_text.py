@@ -157,12 +157,6 @@ def made_up(rng):
     return f"route {{ {outside}match {{{inside} }} then {{{''.join(f' {line};' for line in then.values())} }} }}"
 
 
-def comparable(answer):
-    """Communities are sets; ExaBGP sorts some of them."""
-    return answer if answer == "error" else {name: sorted(value) if isinstance(value, list) else value
-                                             for name, value in answer.items()}
-
-
 def unused(rules):
     """ExaBGP's keywords that no rule has."""
     words = set(re.findall(r"[a-z0-9-]+", " ".join(rules)))
@@ -183,7 +177,7 @@ def main(headgate, rules_file, document):
     print("1..%d" % (len(cases) + 3))
     failed = 0
     for number, ((reason, rule), our) in enumerate(zip(cases, answers), 1):
-        our, their = comparable(our), comparable(theirs(rule))
+        their = theirs(rule)
         if reason:
             good = our != their and "**" + reason + "**" in text
         else:
