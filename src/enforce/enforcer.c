@@ -23,12 +23,10 @@
 
 #include "base/log.h"
 #include "ctl/client.h"
-#include "enforce/attach.h"
+#include "enforce/backend.h"
 #include "enforce/feed.h"
-#include "enforce/pins.h"
 #include "enforce/report.h"
 #include "enforce/ruleset.h"
-#include "enforce/xdp.h"
 
 enum {
 	RETRY_MS = 300,         /* between two tries to reach the hub */
@@ -40,9 +38,8 @@ enum {
 
 struct enforcer {
 	const struct enforce_options *options;
-	struct pins pins;
-	struct xdp *xdp;
-	struct attach attach;
+	const struct backend *backend;
+	void *kernel; /* the backend's; NULL: not open */
 	struct ruleset rules;
 	struct feed feed;
 	struct ctl_client *hub; /* NULL: none at the moment */
@@ -124,10 +121,10 @@ static void put_in_force(struct enforcer *f)
 	size_t n = f->rules.touched_count;
 	struct err e = { 0 };
 
-	if (!xdp_change(f->xdp, f->rules.touched, n, &e))
+	if (!f->backend->change(f->kernel, f->rules.touched, n, &e))
 		log_error("%s", e.text);
 	else if (f->feed.settled)
-		xdp_epoch_set(f->xdp, f->feed.epoch);
+		f->backend->epoch_set(f->kernel, f->feed.epoch);
 	f->feed.dirty = f->rules.touched_lost;
 	f->report_at = 0;
 	for (size_t i = 0; i < n; i++)
@@ -137,7 +134,7 @@ static void put_in_force(struct enforcer *f)
 		settle_rule(f, f->rules.touched[i]);
 	if (room && f->refused)
 		try_refused(f);
-	log_debug("%zu rules in force", xdp_in_force(f->xdp));
+	log_debug("%zu rules in force", f->backend->in_force(f->kernel));
 }
 
 /* ---- The hub ------------------------------------------------------------------------------ */
@@ -179,7 +176,8 @@ static void hub_line(struct enforcer *f, const char *line)
 	struct err e = { 0 };
 	bool settled = f->feed.settled, complete = f->feed.complete;
 
-	if (!feed_line(&f->feed, line, xdp_epoch(f->xdp), &e) && f->complaints++ < COMPLAINTS_MAX)
+	if (!feed_line(&f->feed, line, f->backend->epoch(f->kernel), &e) &&
+	    f->complaints++ < COMPLAINTS_MAX)
 		log_warning("hub: %s", e.text);
 	if (f->feed.complete && !complete) {
 		f->waiting = false;
@@ -217,14 +215,6 @@ static void hub_read(struct enforcer *f)
 
 /* ---- Reports ------------------------------------------------------------------------------ */
 
-static void read_counters(struct rule *r, void *ctx)
-{
-	const struct enforcer *f = ctx;
-
-	if (r->slot >= 0)
-		(void)xdp_counters(f->xdp, r->slot, &r->now);
-}
-
 /* A hub that refuses reports does so each second; it is said once. */
 static void report_lost(struct enforcer *f, const struct err *e)
 {
@@ -239,7 +229,7 @@ static void report(struct enforcer *f)
 {
 	struct err e = { 0 };
 
-	ruleset_each(&f->rules, read_counters, f);
+	f->backend->counters(f->kernel, &f->rules);
 	if (f->hub == NULL || !feed_ready(&f->feed))
 		return;
 	if (report_open(&f->report, f->options->socket, &f->rules, &e) &&
@@ -286,6 +276,14 @@ static void wait_for_something(struct enforcer *f, int64_t now)
 	}
 }
 
+static void refresh(struct enforcer *f)
+{
+	if (!f->backend->refresh(f->kernel))
+		return;
+	ruleset_each(&f->rules, touch, f);
+	f->feed.dirty = true;
+}
+
 static void run(struct enforcer *f)
 {
 	while (f->signal == 0) {
@@ -299,7 +297,7 @@ static void run(struct enforcer *f)
 		now = now_ms();
 		if (now >= f->report_at) {
 			f->report_at = now + REPORT_MS;
-			attach_refresh(&f->attach);
+			refresh(f);
 			report(f);
 		}
 	}
@@ -316,13 +314,10 @@ static bool may_do_it(struct err *e)
 	if (syscall(SYS_capget, &header, data) < 0)
 		return true;
 	uint64_t have = data[0].effective | (uint64_t)data[1].effective << 32;
-	bool admin = have >> CAP_SYS_ADMIN & 1;
 
 	if (!(have >> CAP_NET_ADMIN & 1))
 		return err_at(e, 0, 0,
 			      "CAP_NET_ADMIN is missing: no program can be put on an interface");
-	if (!admin && !(have >> CAP_BPF & 1))
-		return err_at(e, 0, 0, "CAP_BPF is missing: no program and no map can be loaded");
 	return true;
 }
 
@@ -339,68 +334,54 @@ static bool catch_signals(struct enforcer *f, struct err *e)
 	return f->signals >= 0 ? true : err_at(e, 0, 0, "signalfd: %s", strerror(errno));
 }
 
-static bool start(struct enforcer *f, const char *dir, struct err *e)
+static bool open_backend(struct enforcer *f, const struct backend *b, struct err *e)
 {
 	uint64_t seed = 0;
-	bool found;
 
 	if (getrandom(&seed, sizeof(seed), 0) < 0)
 		return err_at(e, 0, 0, "getrandom: %s", strerror(errno));
 	ruleset_init(&f->rules, seed);
-	f->feed.rules = &f->rules;
+	f->rules.able = b->able;
+	f->backend = b;
+	f->kernel = b->open(f->options, &f->rules, e);
+	if (f->kernel == NULL)
+		ruleset_done(&f->rules);
+	return f->kernel != NULL;
+}
+
+static bool start(struct enforcer *f, struct err *e)
+{
 	report_init(&f->report, f->options);
-	if (!may_do_it(e) || !catch_signals(f, e) || !pins_open(&f->pins, dir, e))
-		return false;
-	f->xdp = xdp_open(NULL, &f->pins, e);
-	if (f->xdp == NULL)
-		return false;
-	found = xdp_found(f->xdp);
-	if (found && !xdp_restore(f->xdp, &f->rules, e))
-		return false;
-	if (found)
-		log_info("%zu rules are still in the kernel", f->rules.map.count);
-	xdp_monitor_set(f->xdp, f->options->monitor);
-	f->attach.options = f->options;
-	f->attach.pins = &f->pins;
-	f->attach.program = xdp_program(f->xdp);
-	if (attach_start(&f->attach, e))
-		return true;
-	if (!found)
-		(void)pins_remove(&f->pins, NULL);
-	return false;
+	f->feed.rules = &f->rules;
+	return may_do_it(e) && catch_signals(f, e) && open_backend(f, &backend_xdp, e);
 }
 
 static void stop(struct enforcer *f)
 {
 	ctl_client_free(f->hub);
 	report_close(&f->report);
-	attach_done(&f->attach);
-	xdp_free(f->xdp);
-	ruleset_done(&f->rules);
-	pins_close(&f->pins);
+	if (f->kernel != NULL) {
+		f->backend->close(f->kernel);
+		ruleset_done(&f->rules);
+	}
 	if (f->signals >= 0)
 		close(f->signals);
 }
 
-static const char *pin_dir(const char *given)
-{
-	return given != NULL ? given : ENFORCE_PIN_DIR_DEFAULT;
-}
-
 int enforce_run(const struct enforce_options *o)
 {
-	struct enforcer f = { .options = o, .signals = -1, .pins.fd = -1 };
+	struct enforcer f = { .options = o, .signals = -1 };
 	struct err e = { 0 };
 	int status = 0;
 
-	if (!start(&f, pin_dir(o->pin_dir), &e)) {
+	if (!start(&f, &e)) {
 		log_error("%s", e.text);
 		stop(&f);
 		return 1;
 	}
 	run(&f);
 	log_info("ending; the rules are removed");
-	if (!pins_remove(&f.pins, &e)) {
+	if (!f.backend->remove(f.kernel, &e)) {
 		log_error("%s", e.text);
 		status = 1;
 	}
@@ -408,17 +389,15 @@ int enforce_run(const struct enforce_options *o)
 	return status;
 }
 
-int enforce_flush(const char *dir)
+int enforce_flush(const char *pin_dir)
 {
-	struct pins p = { .fd = -1 };
+	struct enforce_options o = { .pin_dir = pin_dir };
 	struct err e = { 0 };
-	bool ok;
+	int status = 0;
 
-	if (access(pin_dir(dir), F_OK) < 0 && errno == ENOENT)
-		return 0;
-	ok = may_do_it(&e) && pins_open(&p, pin_dir(dir), &e) && pins_remove(&p, &e);
-	if (!ok)
+	if (!backend_xdp.flush(&o, &e)) {
 		log_error("%s", e.text);
-	pins_close(&p);
-	return ok ? 0 : 1;
+		status = 1;
+	}
+	return status;
 }
