@@ -34,6 +34,6 @@ struct backend {
 	bool (*refresh)(void *b);
 };
 
-extern const struct backend backend_xdp;
+extern const struct backend backend_xdp, backend_nftables;
 
 #endif

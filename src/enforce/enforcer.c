@@ -40,6 +40,7 @@ struct enforcer {
 	const struct enforce_options *options;
 	const struct backend *backend;
 	void *kernel; /* the backend's; NULL: not open */
+	bool cleared; /* what another backend has left was looked for */
 	struct ruleset rules;
 	struct feed feed;
 	struct ctl_client *hub; /* NULL: none at the moment */
@@ -53,6 +54,8 @@ struct enforcer {
 	bool refused;            /* the tables had no room for some rules */
 	int signal;              /* that ended the loop; 0: it runs */
 };
+
+static const struct backend *const backends[] = { &backend_xdp, &backend_nftables };
 
 static int64_t now_ms(void)
 {
@@ -115,6 +118,21 @@ static void try_refused(struct enforcer *f)
 	f->feed.dirty = true;
 }
 
+/* An enforcer of another backend that was killed has left its rules.  They go when ours are there.
+ */
+static void clear_others(struct enforcer *f)
+{
+	if (f->cleared)
+		return;
+	f->cleared = true;
+	for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++) {
+		struct err e = { 0 };
+
+		if (backends[i] != f->backend && !backends[i]->flush(f->options, &e))
+			log_warning("rules of %s are left: %s", backends[i]->name, e.text);
+	}
+}
+
 static void put_in_force(struct enforcer *f)
 {
 	bool room = makes_room(f);
@@ -123,8 +141,10 @@ static void put_in_force(struct enforcer *f)
 
 	if (!f->backend->change(f->kernel, f->rules.touched, n, &e))
 		log_error("%s", e.text);
-	else if (f->feed.settled)
+	else if (f->feed.settled) {
 		f->backend->epoch_set(f->kernel, f->feed.epoch);
+		clear_others(f);
+	}
 	f->feed.dirty = f->rules.touched_lost;
 	f->report_at = 0;
 	for (size_t i = 0; i < n; i++)
@@ -349,11 +369,29 @@ static bool open_backend(struct enforcer *f, const struct backend *b, struct err
 	return f->kernel != NULL;
 }
 
+static bool choose_backend(struct enforcer *f, struct err *e)
+{
+	struct err why = { 0 };
+
+	switch (f->options->backend) {
+	case ENFORCE_XDP:
+		return open_backend(f, &backend_xdp, e);
+	case ENFORCE_NFTABLES:
+		return open_backend(f, &backend_nftables, e);
+	case ENFORCE_AUTO:
+		break;
+	}
+	if (open_backend(f, &backend_xdp, &why))
+		return true;
+	log_warning("XDP cannot be had: %s; nftables is used", why.text);
+	return open_backend(f, &backend_nftables, e);
+}
+
 static bool start(struct enforcer *f, struct err *e)
 {
 	report_init(&f->report, f->options);
 	f->feed.rules = &f->rules;
-	return may_do_it(e) && catch_signals(f, e) && open_backend(f, &backend_xdp, e);
+	return may_do_it(e) && catch_signals(f, e) && choose_backend(f, e);
 }
 
 static void stop(struct enforcer *f)
@@ -395,9 +433,10 @@ int enforce_flush(const char *pin_dir)
 	struct err e = { 0 };
 	int status = 0;
 
-	if (!backend_xdp.flush(&o, &e)) {
-		log_error("%s", e.text);
-		status = 1;
-	}
+	for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++)
+		if (!backends[i]->flush(&o, &e)) {
+			log_error("%s", e.text);
+			status = 1;
+		}
 	return status;
 }

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: ISC */
+/* backend_nft.c - nft.h as a backend. */
+#include <string.h>
+
+#include "base/log.h"
+#include "enforce/backend.h"
+#include "enforce/nft.h"
+
+static void *open_nft(const struct enforce_options *o, struct ruleset *rs, struct err *e)
+{
+	return nft_open(o, rs, e);
+}
+
+static void close_nft(void *b)
+{
+	nft_free(b);
+}
+
+static bool remove_nft(void *b, struct err *e)
+{
+	return nft_remove(b, e);
+}
+
+static bool flush_nft(const struct enforce_options *o, struct err *e)
+{
+	(void)o;
+	return nft_flush(e);
+}
+
+static bool change_nft(void *b, struct rule *const *list, size_t n, struct err *e)
+{
+	return nft_change(b, list, n, e);
+}
+
+static size_t in_force_nft(const void *b)
+{
+	return nft_in_force(b);
+}
+
+static void counters_nft(void *b, struct ruleset *rs)
+{
+	struct err e = { 0 };
+
+	(void)rs;
+	if (!nft_counters(b, &e))
+		log_debug("%s", e.text);
+}
+
+static const char *epoch_nft(const void *b)
+{
+	return nft_epoch(b);
+}
+
+static void epoch_set_nft(void *b, const char *epoch)
+{
+	nft_epoch_set(b, epoch);
+}
+
+static bool refresh_nft(void *b)
+{
+	return nft_refresh(b);
+}
+
+const struct backend backend_nftables = {
+	.name = "nftables",
+	.able = &plan_able_nft,
+	.open = open_nft,
+	.close = close_nft,
+	.remove = remove_nft,
+	.flush = flush_nft,
+	.change = change_nft,
+	.in_force = in_force_nft,
+	.counters = counters_nft,
+	.epoch = epoch_nft,
+	.epoch_set = epoch_set_nft,
+	.refresh = refresh_nft,
+};
