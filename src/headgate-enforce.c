@@ -114,6 +114,11 @@ static const char *choose_socket(const struct arguments *a, const struct conf *c
 
 static int enforce(const struct arguments *a, const struct conf *c)
 {
+	static const enum enforce_backend backends[CONF_BACKENDS] = {
+		[CONF_BACKEND_XDP] = ENFORCE_XDP,
+		[CONF_BACKEND_NFTABLES] = ENFORCE_NFTABLES,
+		[CONF_BACKEND_AUTO] = ENFORCE_AUTO,
+	};
 	const char *interfaces[CONF_INTERFACES_MAX];
 	struct enforce_options o = {
 		.socket = choose_socket(a, c),
@@ -121,6 +126,7 @@ static int enforce(const struct arguments *a, const struct conf *c)
 		.interface_count = c->enforce.interface_count,
 		.interfaces = interfaces,
 		.monitor = c->enforce.mode == CONF_MODE_MONITOR,
+		.backend = backends[c->enforce.backend],
 	};
 
 	if (!c->enforce.present || c->enforce.interface_count == 0) {

@@ -96,7 +96,7 @@ static void every_statement_prints(void **state)
 				   "\tinterface r2-inet7;\n"
 				   "\tinterface eth*;\n"
 				   "\tmode monitor;\n"
-				   "\tbackend xdp;\n"
+				   "\tbackend nftables;\n"
 				   "}\n";
 
 	(void)state;

@@ -57,12 +57,23 @@ enum conf_mode {
 	CONF_MODE_MONITOR
 };
 
-/* enforce { interface r2-inet7; interface eth*; mode enforce|monitor; backend xdp; } */
+enum conf_backend {
+	CONF_BACKEND_XDP,
+	CONF_BACKEND_NFTABLES,
+	CONF_BACKEND_AUTO,
+	CONF_BACKENDS
+};
+
+extern const char *const conf_backend_names[CONF_BACKENDS];
+
+/* enforce { interface r2-inet7; interface eth*; mode enforce|monitor; backend xdp|nftables|auto; }
+ */
 struct conf_enforce {
 	bool present;
 	size_t interface_count;
 	char interfaces[CONF_INTERFACES_MAX][16];
 	enum conf_mode mode;
+	enum conf_backend backend;
 };
 
 struct conf {

@@ -236,11 +236,15 @@ static bool enforce_mode(struct reader *r, const struct statement *s, void *into
 
 static bool enforce_backend(struct reader *r, const struct statement *s, void *into)
 {
-	(void)into;
-	if (!lex_is(&r->l, "xdp"))
-		return expected(r, s, "xdp");
-	lex_next(&r->l);
-	return read_end(r, s);
+	struct conf *c = into;
+
+	for (int i = 0; i < CONF_BACKENDS; i++)
+		if (lex_is(&r->l, conf_backend_names[i])) {
+			c->enforce.backend = i;
+			lex_next(&r->l);
+			return read_end(r, s);
+		}
+	return expected(r, s, "xdp, nftables or auto");
 }
 
 static const struct statement enforce_statements[] = {

@@ -160,6 +160,12 @@ static void put_control(const struct out *o, const struct conf *c)
 	put(o, "}\n");
 }
 
+const char *const conf_backend_names[CONF_BACKENDS] = {
+	[CONF_BACKEND_XDP] = "xdp",
+	[CONF_BACKEND_NFTABLES] = "nftables",
+	[CONF_BACKEND_AUTO] = "auto",
+};
+
 static void put_enforce(const struct out *o, const struct conf_enforce *e)
 {
 	if (!e->present)
@@ -167,8 +173,8 @@ static void put_enforce(const struct out *o, const struct conf_enforce *e)
 	put(o, "enforce {\n");
 	for (size_t i = 0; i < e->interface_count; i++)
 		put_text(o, "\t", "interface", e->interfaces[i]);
-	put(o, "\tmode %s;\n\tbackend xdp;\n}\n",
-	    e->mode == CONF_MODE_MONITOR ? "monitor" : "enforce");
+	put(o, "\tmode %s;\n\tbackend %s;\n}\n",
+	    e->mode == CONF_MODE_MONITOR ? "monitor" : "enforce", conf_backend_names[e->backend]);
 }
 
 void conf_print(const struct conf *c, void (*write)(void *ctx, const char *text), void *ctx)
@@ -207,7 +213,7 @@ static bool rules_equal(const struct conf_neighbor *a, const struct conf_neighbo
 static bool enforce_equal(const struct conf_enforce *a, const struct conf_enforce *b)
 {
 	if (a->present != b->present || a->interface_count != b->interface_count ||
-	    a->mode != b->mode)
+	    a->mode != b->mode || a->backend != b->backend)
 		return false;
 	for (size_t i = 0; i < a->interface_count; i++)
 		if (strcmp(a->interfaces[i], b->interfaces[i]) != 0)
