@@ -72,8 +72,10 @@ start_hub() {
 	start "$1" headgated "$BUILD/headgated" -c "${2:-$LAB_DIR/nodes/$1.headgate.conf}" -s "$STATE/$1/control"
 }
 
+# start_enforcer [BACKEND]
 start_enforcer() {
-	start r2 headgate-enforce "$BUILD/headgate-enforce" -c "$LAB_DIR/nodes/r2.headgate.conf" \
+	sed "s/^enforce {/&\n\tbackend ${1:-$BACKEND};/" "$LAB_DIR/nodes/r2.headgate.conf" >"$STATE/r2/enforce.conf"
+	start r2 headgate-enforce "$BUILD/headgate-enforce" -c "$STATE/r2/enforce.conf" \
 		-s "$STATE/r2/control" --pin-dir "$STATE/r2/bpf/headgate"
 }
 
