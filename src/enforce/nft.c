@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* nft.c - see nft.h.
  *
- * The chains of the classes are written anew with each change of a family's rules: nftables has no
- * other way to say where among others a rule goes than by what the kernel has numbered.  The chains
- * that count and limit are touched only where their rule changes, so that no count is lost.
+ * The chains of the classes are written anew with each change of a family's rules.  To say where
+ * among others a rule goes, libnftables would need the kernel's number of its neighbour, and what
+ * 1.0.6 does then with rules that have sets ends in a crash.  The chains that count and limit are
+ * touched only where their rule changes, so that no count is lost.
  */
 #include "enforce/nft.h"
 

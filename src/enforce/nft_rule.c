@@ -7,16 +7,17 @@
  * 1. It takes the octets of a later fragment for a transport header: such packets are sorted out
  *    before any rule, into the class without one.
  * 2. It reads behind the end of a packet what the link layer padded: the length of the IP header
- *    decides the class.  Behind IPv6 extension headers it is the octets at hand that decide, which
- *    is the same as long as padding fills the frame to 60 octets and no further.
+ *    decides the class, and is asked again by rules that look further in.  Behind IPv6 extension
+ *    headers it is the octets at hand that decide, which is the same as long as padding fills the
+ *    frame to 60 octets and no further.
  * 3. A frame that is shorter than its IP header says has no l4proto, and so no transport header
  *    here; the machine itself drops such a frame when it forwards.
  * 4. IPv6: AH ends the chain and is then the l4proto.  It is never said to be a rule's protocol, so
  *    that rules which look at the transport header do not match behind AH.  Extension headers are
  *    walked without a bound.
  *
- * A component is one condition, whatever its ranges; only `port` (either one) and fragments of
- * IPv6 (the header may be missing) take alternatives, a line for each.
+ * A set of its own for a line costs the kernel more the more sets there are, so few values are
+ * lines of their own and only many are a set.
  */
 #include "enforce/nft_rule.h"
 
@@ -40,8 +41,8 @@ enum {
 const char *nft_chain(enum flow_family family, enum nft_class class)
 {
 	static const char *const names[FLOW_FAMILIES][NFT_CLASSES] = {
-		[FLOW_IPV4] = { "ipv4-none", "ipv4-short", "ipv4-full" },
-		[FLOW_IPV6] = { "ipv6-none", "ipv6-short", "ipv6-full" },
+		[FLOW_IPV4] = { "ipv4-none", "ipv4-some" },
+		[FLOW_IPV6] = { "ipv6-none", "ipv6-some" },
 	};
 
 	return names[family][class];
@@ -49,20 +50,36 @@ const char *nft_chain(enum flow_family family, enum nft_class class)
 
 /* ---- Sorting packets ------------------------------------------------------------------ */
 
-/* Octets of a transport header, from..to, and the class that they make. */
+/* Octets that a transport header needs for the first of its fields. */
 static const struct {
 	unsigned protocol[FLOW_FAMILIES];
-	unsigned from, to;
-	enum nft_class class;
+	unsigned octets;
 } transports[] = {
-	{ { TCP, TCP }, 14, 65535, NFT_FULL }, { { TCP, TCP }, 4, 13, NFT_SHORT },
-	{ { UDP, UDP }, 4, 65535, NFT_FULL },  { { ICMP, ICMPV6 }, 2, 65535, NFT_FULL },
-	{ { ICMP, ICMPV6 }, 1, 1, NFT_SHORT },
+	{ { TCP, TCP }, 4 },
+	{ { UDP, UDP }, 4 },
+	{ { ICMP, ICMPV6 }, 1 },
 };
 
 enum {
 	TRANSPORTS = sizeof(transports) / sizeof(transports[0])
 };
+
+/* Fields further in, of IPv4: the set of header and total lengths with which they are there. */
+enum {
+	CODE_OCTETS = 2,
+	FLAGS_OCTETS = 14
+};
+
+static void lengths_print(const char *name, unsigned octets, FILE *to)
+{
+	(void)fprintf(to,
+		      "add set " NFT_TABLE
+		      " %s { typeof @nh,0,8 . @nh,16,16; flags interval; elements = { ",
+		      name);
+	for (unsigned ihl = 5; ihl <= 15; ihl++)
+		(void)fprintf(to, "%s0x4%x . %u-65535", ihl > 5 ? ", " : "", ihl, 4 * ihl + octets);
+	fputs(" }; }\n", to);
+}
 
 static void chain_print(const char *name, FILE *to)
 {
@@ -81,12 +98,10 @@ static void ipv4_print(FILE *to)
 	      to);
 	for (unsigned ihl = 5; ihl <= 15; ihl++)
 		for (int i = 0; i < TRANSPORTS; i++) {
-			unsigned most = transports[i].to + 4 * ihl;
-
-			(void)fprintf(to, "%s0x4%x . %u . %u-%u : goto %s", sep, ihl,
+			(void)fprintf(to, "%s0x4%x . %u . %u-65535 : goto %s", sep, ihl,
 				      transports[i].protocol[FLOW_IPV4],
-				      transports[i].from + 4 * ihl, most < 65535 ? most : 65535,
-				      nft_chain(FLOW_IPV4, transports[i].class));
+				      transports[i].octets + 4 * ihl,
+				      nft_chain(FLOW_IPV4, NFT_SOME));
 			sep = ", ";
 		}
 	fputs(" }\nadd rule " NFT_TABLE " ipv4 goto ipv4-header\n", to);
@@ -108,9 +123,9 @@ static void ipv6_print(FILE *to)
 	      "add rule " NFT_TABLE " ipv6 meta l4proto 0-255 @nh,48,8 . @nh,32,16 vmap { ",
 	      to);
 	for (int i = 0; i < TRANSPORTS; i++) {
-		(void)fprintf(to, "%s%u . %u-%u : goto %s", sep, transports[i].protocol[FLOW_IPV6],
-			      transports[i].from, transports[i].to,
-			      nft_chain(FLOW_IPV6, transports[i].class));
+		(void)fprintf(to, "%s%u . %u-65535 : goto %s", sep,
+			      transports[i].protocol[FLOW_IPV6], transports[i].octets,
+			      nft_chain(FLOW_IPV6, NFT_SOME));
 		sep = ", ";
 	}
 	fputs(" }\n", to);
@@ -120,8 +135,8 @@ static void ipv6_print(FILE *to)
 			      "add rule " NFT_TABLE
 			      " ipv6 @nh,48,8 { 0, 43, 44, 60 } meta l4proto %u "
 			      "@th,%u,8 0-255 goto %s\n",
-			      transports[i].protocol[FLOW_IPV6], 8 * (transports[i].from - 1),
-			      nft_chain(FLOW_IPV6, transports[i].class));
+			      transports[i].protocol[FLOW_IPV6], 8 * (transports[i].octets - 1),
+			      nft_chain(FLOW_IPV6, NFT_SOME));
 	fputs("add rule " NFT_TABLE " ipv6 goto ipv6-none\n", to);
 }
 
@@ -137,6 +152,8 @@ void nft_base_print(FILE *to)
 	fputs("flush chain " NFT_TABLE " ipv4-header\nflush chain " NFT_TABLE
 	      " ipv4\nflush chain " NFT_TABLE " ipv6\n",
 	      to);
+	lengths_print("icmp-code", CODE_OCTETS, to);
+	lengths_print("tcp-flags", FLAGS_OCTETS, to);
 	ipv4_print(to);
 	ipv6_print(to);
 }
@@ -238,54 +255,116 @@ bool nft_needs_whole(const struct flow_nlri *n, const struct plan_then *t)
 
 /* ---- Conditions ----------------------------------------------------------------------- */
 
-/* A line in the making: what has to hold for the rule to match, one after the other. */
+enum {
+	PARTS_MAX = 16,
+	TEXTS_MAX = NFT_LINES_MAX + 32,
+	LINES_FEW = 4 /* up to so many lines instead of a set */
+};
+
+/* A rule's lines in the making: each line has one text of each part, in all combinations. */
 struct conditions {
-	struct str text;
 	bool never; /* nothing matches */
+	unsigned lines;
+	unsigned parts, texts;
+	unsigned part[PARTS_MAX + 1]; /* its first text; up to the next part's */
+	size_t text[TEXTS_MAX];       /* where it is */
+	struct str s;
 	char room[TEXT_MAX];
 };
 
-/* " FIELD == spans"; all that the field can be is no condition.  Spans are moved down by `down`;
- * what falls out of 0..max is not there. */
-static void add_spans(struct conditions *c, const char *field, const struct flow_span *spans,
-		      size_t n, uint32_t down, uint32_t max)
+static void begin(struct conditions *c)
 {
-	const struct flow_span *end = spans + n;
-	struct str *s = &c->text;
-	size_t kept = 0;
+	c->never = false;
+	c->lines = 1;
+	c->parts = c->texts = 0;
+	c->s = str_over(c->room, sizeof(c->room));
+}
 
-	while (spans < end && spans->hi < down)
-		spans++;
-	while (end > spans && end[-1].lo > down && end[-1].lo - down > max)
-		end--;
-	c->never |= spans == end;
-	if (spans < end && spans->lo <= down && spans->hi >= max + down)
+/* One more text of the part that is being made; it is written to c->s then. */
+static struct str *add_text(struct conditions *c)
+{
+	if (c->s.len > 0)
+		c->s.len++; /* behind its NUL */
+	c->text[c->texts++] = c->s.len;
+	return &c->s;
+}
+
+static void end_part(struct conditions *c)
+{
+	unsigned first = c->parts > 0 ? c->part[c->parts] : 0, n = c->texts - first;
+
+	c->part[0] = 0;
+	c->lines *= n;
+	c->never |= n == 0;
+	c->part[++c->parts] = c->texts;
+}
+
+static void span_print(struct str *s, const struct flow_span *span)
+{
+	str_addf(s, "%u", span->lo);
+	if (span->hi > span->lo)
+		str_addf(s, "-%u", span->hi);
+}
+
+/* FIELD is in one of the spans: a text for each if so many more lines are few, else one. */
+static void add_spans(struct conditions *c, const char *field, const struct flow_span *spans,
+		      size_t n, bool few)
+{
+	struct str *s;
+
+	if (few || n <= 1) {
+		for (size_t i = 0; i < n; i++) {
+			s = add_text(c);
+			str_addf(s, " %s == ", field);
+			span_print(s, &spans[i]);
+		}
 		return;
-	str_addf(s, " %s == %s", field, end - spans > 1 ? "{ " : "");
-	for (const struct flow_span *i = spans; i < end; i++) {
-		uint32_t lo = i->lo > down ? i->lo - down : 0;
-		uint32_t hi = i->hi - down < max ? i->hi - down : max;
-
-		str_addf(s, kept++ > 0 ? ", %u" : "%u", lo);
-		if (hi > lo)
-			str_addf(s, "-%u", hi);
 	}
-	str_add(s, end - spans > 1 ? " }" : "");
+	s = add_text(c);
+	str_addf(s, " %s == { ", field);
+	for (size_t i = 0; i < n; i++) {
+		str_add(s, i > 0 ? ", " : "");
+		span_print(s, &spans[i]);
+	}
+	str_add(s, " }");
+}
+
+static bool is_few(const struct conditions *c, size_t n)
+{
+	return c->lines * n <= LINES_FEW;
+}
+
+static bool is_all(const struct flow_span *spans, size_t n, uint32_t max)
+{
+	return n == 1 && spans[0].lo == 0 && spans[0].hi >= max;
+}
+
+/* All that the field can be is no condition. */
+static void add_field(struct conditions *c, const char *field, const struct flow_span *spans,
+		      size_t n, uint32_t max)
+{
+	if (is_all(spans, n, max))
+		return;
+	add_spans(c, field, spans, n, is_few(c, n));
+	end_part(c);
 }
 
 static void add_prefix(struct conditions *c, const struct flow_normal_prefix *p, unsigned at,
 		       unsigned octets)
 {
 	uint8_t mask[16] = { 0 };
+	struct str *s;
 
 	if (!p->present || p->len == p->offset)
 		return;
 	for (unsigned i = p->offset; i < p->len; i++)
 		mask[i / 8] |= (uint8_t)(0x80 >> i % 8);
-	str_addf(&c->text, " @nh,%u,%u & 0x", at, 8 * octets);
-	str_add_hex(&c->text, mask, octets);
-	str_add(&c->text, " == 0x");
-	str_add_hex(&c->text, p->octets, octets);
+	s = add_text(c);
+	str_addf(s, " @nh,%u,%u & 0x", at, 8 * octets);
+	str_add_hex(s, mask, octets);
+	str_add(s, " == 0x");
+	str_add_hex(s, p->octets, octets);
+	end_part(c);
 }
 
 static bool asks(const struct flow_normal *n, enum flow_type t)
@@ -294,57 +373,102 @@ static bool asks(const struct flow_normal *n, enum flow_type t)
 }
 
 static void add_numeric(struct conditions *c, const struct flow_normal *n, enum flow_type t,
-			const char *field, uint32_t down, uint32_t max)
+			const char *field, uint32_t max)
 {
 	if (asks(n, t))
-		add_spans(c, field, n->spans + n->numeric[t].first, n->numeric[t].count, down, max);
+		add_field(c, field, n->spans + n->numeric[t].first, n->numeric[t].count, max);
+}
+
+/* Either port. */
+static void add_port(struct conditions *c, const struct flow_normal *n)
+{
+	const struct flow_span *spans = n->spans + n->numeric[FLOW_PORT].first;
+	size_t count = n->numeric[FLOW_PORT].count;
+
+	if (!asks(n, FLOW_PORT) || is_all(spans, count, 0xffff))
+		return;
+	add_spans(c, "@th,0,16", spans, count, is_few(c, 2 * count));
+	add_spans(c, "@th,16,16", spans, count, is_few(c, 2 * count));
+	end_part(c);
+}
+
+/* In the header without the octets of the IPv6 header itself. */
+static void add_length(struct conditions *c, const struct flow_normal *n)
+{
+	struct flow_span spans[SPANS_MAX];
+	size_t count = 0;
+	uint32_t header = n->family == FLOW_IPV6 ? IPV6_HEADER : 0;
+
+	if (!asks(n, FLOW_PACKET_LENGTH))
+		return;
+	for (unsigned i = 0; i < n->numeric[FLOW_PACKET_LENGTH].count; i++) {
+		struct flow_span s = n->spans[n->numeric[FLOW_PACKET_LENGTH].first + i];
+
+		if (s.hi >= header)
+			spans[count++] = (struct flow_span){ s.lo > header ? s.lo - header : 0,
+							     s.hi - header };
+	}
+	add_field(c, header > 0 ? "@nh,32,16" : "@nh,16,16", spans, count, 0xffff);
+}
+
+static bool asks_ports(const struct flow_normal *n)
+{
+	return asks(n, FLOW_PORT) || asks(n, FLOW_DESTINATION_PORT) || asks(n, FLOW_SOURCE_PORT);
+}
+
+static bool asks_icmp(const struct flow_normal *n)
+{
+	return asks(n, FLOW_ICMP_TYPE) || asks(n, FLOW_ICMP_CODE);
+}
+
+static bool names_protocol(const struct flow_normal *n, uint32_t p)
+{
+	const struct flow_span *s = n->spans + n->numeric[FLOW_PROTOCOL].first;
+
+	for (unsigned i = 0; i < n->numeric[FLOW_PROTOCOL].count; i++)
+		if (p >= s[i].lo && p <= s[i].hi)
+			return true;
+	return !asks(n, FLOW_PROTOCOL);
 }
 
 /* Those protocols that the rule names and that have the fields it asks for. */
 static void add_protocol(struct conditions *c, const struct flow_normal *n)
 {
 	bool ipv6 = n->family == FLOW_IPV6;
-	bool ports =
-		asks(n, FLOW_PORT) || asks(n, FLOW_DESTINATION_PORT) || asks(n, FLOW_SOURCE_PORT);
-	bool icmp = asks(n, FLOW_ICMP_TYPE) || asks(n, FLOW_ICMP_CODE);
 	struct flow_span spans[256];
 	size_t count = 0;
 
-	if (!ports && !icmp && !n->has_tcp_flags && !asks(n, FLOW_PROTOCOL))
+	if (!asks_ports(n) && !asks_icmp(n) && !n->has_tcp_flags && !asks(n, FLOW_PROTOCOL))
 		return;
 	for (uint32_t p = 0; p < 256; p++) {
-		bool named = !asks(n, FLOW_PROTOCOL);
-
-		for (unsigned i = 0; i < n->numeric[FLOW_PROTOCOL].count && !named; i++) {
-			const struct flow_span *s = &n->spans[n->numeric[FLOW_PROTOCOL].first + i];
-
-			named = p >= s->lo && p <= s->hi;
-		}
-		if (!named || (ports && p != TCP && p != UDP) ||
-		    (icmp && p != (ipv6 ? ICMPV6 : ICMP)) || (n->has_tcp_flags && p != TCP) ||
-		    (ipv6 && p == AH))
+		if (!names_protocol(n, p) || (asks_ports(n) && p != TCP && p != UDP) ||
+		    (asks_icmp(n) && p != (ipv6 ? ICMPV6 : ICMP)) ||
+		    (n->has_tcp_flags && p != TCP) || (ipv6 && p == AH))
 			continue;
 		if (count > 0 && spans[count - 1].hi + 1 == p)
 			spans[count - 1].hi = p;
 		else
 			spans[count++] = (struct flow_span){ p, p };
 	}
-	add_spans(c, ipv6 ? "meta l4proto" : "@nh,72,8", spans, count, 0, 255);
+	add_field(c, ipv6 ? "meta l4proto" : "@nh,72,8", spans, count, 0xff);
 }
 
 static void add_flags(struct conditions *c, const struct flow_normal *n)
 {
 	struct flags f;
+	struct str *s;
 
 	if (!n->has_tcp_flags || !flags_make(n, &f))
 		return;
+	if (f.mask != 0 && f.count > 0) {
+		s = add_text(c);
+		str_addf(s, " @th,96,16 & 0x%x == %s", f.mask, f.count > 1 ? "{ " : "");
+		for (unsigned i = 0; i < f.count; i++)
+			str_addf(s, i > 0 ? ", 0x%x" : "0x%x", f.values[i]);
+		str_add(s, f.count > 1 ? " }" : "");
+		end_part(c);
+	}
 	c->never |= f.count == 0;
-	if (f.mask == 0)
-		return;
-	str_addf(&c->text, " @th,96,16 & 0x%x == %s", f.mask, f.count > 1 ? "{ " : "");
-	for (unsigned i = 0; i < f.count; i++)
-		str_addf(&c->text, i > 0 ? ", 0x%x" : "0x%x", f.values[i]);
-	str_add(&c->text, f.count > 1 ? " }" : "");
 }
 
 enum {
@@ -355,7 +479,7 @@ enum {
 };
 
 /* IPv4: the word with the flags and the offset, by what its values mean. */
-static void add_fragment(struct conditions *c, const struct flow_normal *n)
+static void add_ipv4_fragment(struct conditions *c, const struct flow_normal *n)
 {
 	static const struct {
 		struct flow_span words;
@@ -369,8 +493,6 @@ static void add_fragment(struct conditions *c, const struct flow_normal *n)
 	struct flow_span spans[16];
 	size_t count = 0;
 
-	if (!n->has_fragment || n->family != FLOW_IPV4)
-		return;
 	for (uint32_t top = 0; top < 4; top++) /* the reserved bit and DF */
 		for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 			unsigned value = kinds[i].value | (top & 1 ? DF : 0);
@@ -384,102 +506,97 @@ static void add_fragment(struct conditions *c, const struct flow_normal *n)
 			else
 				spans[count++] = (struct flow_span){ lo, hi };
 		}
-	add_spans(c, "@nh,48,16", spans, count, 0, 0xffff);
+	add_field(c, "@nh,48,16", spans, count, 0xffff);
+}
+
+/* IPv6: what the fragment header may say, and a packet without one whose chain is whole. */
+static void add_ipv6_fragment(struct conditions *c, const struct flow_normal *n)
+{
+	static const struct {
+		uint8_t value;
+		const char *text;
+	} kinds[] = {
+		{ 0, " exthdr frag missing meta l4proto 0-255" },
+		{ 0, " frag frag-off == 0 frag more-fragments == 0" },
+		{ FF, " frag frag-off == 0 frag more-fragments == 1" },
+		{ ISF, " frag frag-off != 0 frag more-fragments == 1" },
+		{ ISF | LF, " frag frag-off != 0 frag more-fragments == 0" },
+	};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (n->fragment >> kinds[i].value & 1)
+			str_add(add_text(c), kinds[i].text);
+	end_part(c);
+}
+
+/* The fields that lie further in than the class says. */
+static void add_guards(struct conditions *c, const struct flow_normal *n)
+{
+	bool ipv6 = n->family == FLOW_IPV6;
+
+	if (!n->has_tcp_flags && !asks(n, FLOW_ICMP_CODE))
+		return;
+	if (n->has_tcp_flags)
+		str_addf(add_text(c),
+			 ipv6 ? " @nh,32,16 >= %d @th,104,8 0-255"
+			      : " @nh,0,8 . @nh,16,16 @tcp-flags",
+			 FLAGS_OCTETS);
+	else
+		str_addf(add_text(c),
+			 ipv6 ? " @nh,32,16 >= %d @th,8,8 0-255"
+			      : " @nh,0,8 . @nh,16,16 @icmp-code",
+			 CODE_OCTETS);
+	end_part(c);
 }
 
 static void conditions_make(const struct flow_normal *n, struct conditions *c)
 {
 	bool ipv6 = n->family == FLOW_IPV6;
 
-	c->text = str_over(c->room, sizeof(c->room));
-	c->never = false;
+	begin(c);
 	add_prefix(c, &n->destination, ipv6 ? 192 : 128, ipv6 ? 16 : 4);
 	add_prefix(c, &n->source, ipv6 ? 64 : 96, ipv6 ? 16 : 4);
+	/* What cannot be had otherwise is first to have lines. */
+	if (n->has_fragment)
+		(ipv6 ? add_ipv6_fragment : add_ipv4_fragment)(c, n);
+	add_port(c, n);
 	add_protocol(c, n);
-	add_numeric(c, n, FLOW_DESTINATION_PORT, "@th,16,16", 0, 0xffff);
-	add_numeric(c, n, FLOW_SOURCE_PORT, "@th,0,16", 0, 0xffff);
-	add_numeric(c, n, FLOW_ICMP_TYPE, "@th,0,8", 0, 0xff);
-	add_numeric(c, n, FLOW_ICMP_CODE, "@th,8,8", 0, 0xff);
+	add_numeric(c, n, FLOW_DESTINATION_PORT, "@th,16,16", 0xffff);
+	add_numeric(c, n, FLOW_SOURCE_PORT, "@th,0,16", 0xffff);
+	add_numeric(c, n, FLOW_ICMP_TYPE, "@th,0,8", 0xff);
+	add_numeric(c, n, FLOW_ICMP_CODE, "@th,8,8", 0xff);
 	add_flags(c, n);
-	add_numeric(c, n, FLOW_PACKET_LENGTH, ipv6 ? "@nh,32,16" : "@nh,16,16",
-		    ipv6 ? IPV6_HEADER : 0, 0xffff);
-	add_numeric(c, n, FLOW_DSCP, ipv6 ? "@nh,4,6" : "@nh,8,6", 0, 0x3f);
-	add_numeric(c, n, FLOW_LABEL, "@nh,12,20", 0, 0xfffff);
-	add_fragment(c, n);
-}
-
-/* ---- Lines ---------------------------------------------------------------------------- */
-
-/* IPv6: what the fragment header may say, and a packet without one whose chain is whole. */
-static const struct {
-	uint8_t value;
-	const char *text;
-} ipv6_fragments[] = {
-	{ 0, " exthdr frag missing meta l4proto 0-255" },
-	{ 0, " frag frag-off == 0 frag more-fragments == 0" },
-	{ FF, " frag frag-off == 0 frag more-fragments == 1" },
-	{ ISF, " frag frag-off != 0 frag more-fragments == 1" },
-	{ ISF | LF, " frag frag-off != 0 frag more-fragments == 0" },
-};
-
-static unsigned line_print(const char *chain, const struct conditions *c, const char *port,
-			   const char *fragment, int number, FILE *to)
-{
-	(void)fprintf(to, "add rule " NFT_TABLE " %s%s%s%s goto rule%d\n", chain, c->text.text,
-		      port, fragment, number);
-	return 1;
-}
-
-static unsigned fragments_print(const char *chain, const struct flow_normal *n,
-				const struct conditions *c, const char *port, int number, FILE *to)
-{
-	unsigned lines = 0;
-
-	if (!n->has_fragment || n->family != FLOW_IPV6)
-		return line_print(chain, c, port, "", number, to);
-	for (size_t i = 0; i < sizeof(ipv6_fragments) / sizeof(ipv6_fragments[0]); i++)
-		if (n->fragment >> ipv6_fragments[i].value & 1)
-			lines += line_print(chain, c, port, ipv6_fragments[i].text, number, to);
-	return lines;
-}
-
-static unsigned ports_print(const char *chain, const struct flow_normal *n, struct conditions *c,
-			    int number, FILE *to)
-{
-	static const char *const fields[] = { "@th,0,16", "@th,16,16" };
-	static struct conditions port;
-	unsigned lines = 0;
-
-	if (!asks(n, FLOW_PORT))
-		return fragments_print(chain, n, c, "", number, to);
-	for (int i = 0; i < 2; i++) {
-		port.text = str_over(port.room, sizeof(port.room));
-		port.never = false;
-		add_numeric(&port, n, FLOW_PORT, fields[i], 0, 0xffff);
-		if (port.never)
-			return 0;
-		lines += fragments_print(chain, n, c, port.text.text, number, to);
-		if (*port.text.text == '\0') /* any port */
-			break;
-	}
-	return lines;
+	add_length(c, n);
+	add_numeric(c, n, FLOW_DSCP, ipv6 ? "@nh,4,6" : "@nh,8,6", 0x3f);
+	add_numeric(c, n, FLOW_LABEL, "@nh,12,20", 0xfffff);
+	add_guards(c, n);
 }
 
 unsigned nft_match_print(const struct flow_nlri *nlri, int number, enum nft_class class, FILE *to)
 {
 	static struct conditions c;
 	struct flow_normal n;
-	bool full, some;
 
 	if (!flow_normal_make(nlri, &n, NULL))
 		return 0;
-	full = n.has_tcp_flags || asks(&n, FLOW_ICMP_CODE);
-	some = full || asks(&n, FLOW_PORT) || asks(&n, FLOW_DESTINATION_PORT) ||
-	       asks(&n, FLOW_SOURCE_PORT) || asks(&n, FLOW_ICMP_TYPE);
-	if ((full && class < NFT_FULL) || (some && class < NFT_SHORT))
+	if (class == NFT_NONE && (n.has_tcp_flags || asks_ports(&n) || asks_icmp(&n)))
 		return 0;
 	conditions_make(&n, &c);
-	return c.never ? 0 : ports_print(nft_chain(n.family, class), &n, &c, number, to);
+	if (c.never)
+		return 0;
+	for (unsigned line = 0; line < c.lines; line++) {
+		unsigned rest = line;
+
+		(void)fprintf(to, "add rule " NFT_TABLE " %s", nft_chain(n.family, class));
+		for (unsigned p = 0; p < c.parts; p++) {
+			unsigned of_part = c.part[p + 1] - c.part[p];
+
+			fputs(c.room + c.text[c.part[p] + rest % of_part], to);
+			rest /= of_part;
+		}
+		(void)fprintf(to, " goto rule%d\n", number);
+	}
+	return c.lines;
 }
 
 /* ---- Verdicts ------------------------------------------------------------------------- */

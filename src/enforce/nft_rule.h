@@ -3,7 +3,7 @@
  *
  * Packets are sorted first, by how much of a transport header they have (nft_base_print); a rule
  * stands in the chain of each class of its family in which it can match something, and there
- * needs no guard of its own.
+ * hardly needs a guard of its own.
  */
 #ifndef ENFORCE_NFT_RULE_H
 #define ENFORCE_NFT_RULE_H
@@ -18,10 +18,13 @@
 #define NFT_TABLE "netdev headgate"
 
 enum nft_class {
-	NFT_NONE,  /* no transport header, or none of a protocol that has ports, types or flags */
-	NFT_SHORT, /* one that is cut behind its ports, or behind its ICMP type */
-	NFT_FULL,
+	NFT_NONE, /* no transport header, or none of a protocol that has ports or ICMP types */
+	NFT_SOME, /* one with ports, or with an ICMP type */
 	NFT_CLASSES
+};
+
+enum {
+	NFT_LINES_MAX = 10 /* of one rule in one chain */
 };
 
 /* The chain of a class. */
@@ -37,7 +40,8 @@ bool nft_then_make(const struct flow_actions *a, struct plan_then *ret, struct e
 bool nft_needs_whole(const struct flow_nlri *n, const struct plan_then *t);
 
 /* The lines that add the rule, of which nft_match_fits is true, to the chain of a class; how many.
- * They go to the chain of its number. */
+ * They lead to the chain of its number.  before: the handle of what comes next there; 0: nothing.
+ */
 unsigned nft_match_print(const struct flow_nlri *n, int number, enum nft_class class, FILE *to);
 /* The lines that fill the chain of that number: counts and verdicts, and behind them, where no
  * packet comes, the rule itself in comments, for nft_table_read. */
