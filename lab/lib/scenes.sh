@@ -310,7 +310,7 @@ scene_hub_killed() {
 # What is in force on r2, as the kernel's own tools list it.
 show_backend() {
 	if [[ $1 = nftables ]]; then
-		show "r2# nft list chain netdev headgate ipv4-full" in_node r2 nft list chain netdev headgate ipv4-full
+		show "r2# nft list chain netdev headgate ipv4-some" in_node r2 nft list chain netdev headgate ipv4-some
 	else
 		show "r2# ip link show r2-inet7" in_node r2 ip link show dev r2-inet7
 	fi
