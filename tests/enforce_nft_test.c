@@ -893,6 +893,43 @@ static void test_monitor_drops_nothing(void **state)
 	close_all(t);
 }
 
+/* As `nft flush ruleset` of somebody else's start script does it. */
+static void test_table_that_is_gone_is_made_anew(void **state)
+{
+	struct ruleset rs;
+	struct frame f;
+	struct err e = { 0 };
+	bool came[3] = { false };
+	struct rule *r;
+	struct nft *t;
+
+	(void)state;
+	ruleset_start(&rs);
+	t = open_or_fail(&rs);
+	r = want(&rs, "destination 192.0.2.1/32;",
+		 &(struct flow_actions){ .has_rate_bytes = true });
+	apply(t, &rs);
+	udp_frame(&f, 0, 100);
+	send_frame(&f);
+	receive_batch(came, 3);
+	assert_true(nft_counters(t, &e));
+	assert_true(nft_run("flush ruleset\n", &e));
+	udp_frame(&f, 1, 100);
+	send_frame(&f);
+	receive_batch(came, 3);
+	assert_true(nft_refresh(t));
+	udp_frame(&f, 2, 100);
+	send_frame(&f);
+	receive_batch(came, 3);
+	assert_false(came[0]);
+	assert_true(came[1]);
+	assert_false(came[2]);
+	assert_true(nft_counters(t, &e));
+	assert_int_equal(r->before.packets + r->now.packets, 2);
+	ruleset_done(&rs);
+	close_all(t);
+}
+
 /* Where packets are merged before the hook, lengths and numbers are not those of the wire. */
 static void test_merging_interface_refuses_lengths(void **state)
 {
@@ -936,6 +973,7 @@ int main(void)
 		cmocka_unit_test(test_full_table_says_so),
 		cmocka_unit_test(test_outlives_the_enforcer),
 		cmocka_unit_test(test_monitor_drops_nothing),
+		cmocka_unit_test(test_table_that_is_gone_is_made_anew),
 		cmocka_unit_test(test_merging_interface_refuses_lengths),
 	};
 

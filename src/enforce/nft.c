@@ -28,7 +28,6 @@ enum {
 struct nft {
 	const struct enforce_options *options;
 	int lock;
-	bool broken; /* the last read of counters failed, and it was said */
 	char epoch[XDP_EPOCH_MAX];
 	struct nft_hooks hooks;
 	struct rule *by_number[NFT_RULES_MAX + 1]; /* from 1 */
@@ -206,8 +205,8 @@ static void change_print(const struct change *c, FILE *to)
 			chain_delete(i, to);
 }
 
-/* What it counted stays with the rule, should it come back. */
-static void settle_left(struct nft *t, struct rule *r)
+/* What it counted stays with the rule, when its counters go. */
+static void settle_counters(struct rule *r)
 {
 	struct xdp_counters *b = &r->before;
 
@@ -216,6 +215,11 @@ static void settle_left(struct nft *t, struct rule *r)
 	b->dropped_packets += r->now.dropped_packets;
 	b->dropped_octets += r->now.dropped_octets;
 	r->now = (struct xdp_counters){ 0 };
+}
+
+static void settle_left(struct nft *t, struct rule *r)
+{
+	settle_counters(r);
 	t->by_number[r->slot] = NULL;
 	r->slot = -1;
 }
@@ -336,14 +340,6 @@ void nft_epoch_set(struct nft *t, const char *epoch)
 		log_error("%s", e.text);
 }
 
-bool nft_refresh(struct nft *t)
-{
-	bool merged = t->hooks.merging[0] != '\0';
-
-	nft_hooks_refresh(&t->hooks);
-	return merged != (t->hooks.merging[0] != '\0');
-}
-
 /* ---- Start and end -------------------------------------------------------------------- */
 
 struct restoring {
@@ -382,9 +378,10 @@ static bool restore(struct nft *t, struct ruleset *rs, struct nft_found *found, 
 	return true;
 }
 
-/* All that does not belong to one rule, as this version has it, in one transaction with what is to
- * be done otherwise than before. */
-static bool make_table(const struct nft *t, const struct nft_found *found, struct err *e)
+/* The table as this version has it, in one transaction; the rules' own chains only if they have to
+ * be written. */
+static bool make_table(const struct nft *t, const struct nft_found *found, bool chains,
+		       struct err *e)
 {
 	struct nft_script s;
 
@@ -392,15 +389,45 @@ static bool make_table(const struct nft *t, const struct nft_found *found, struc
 	if (s.to != NULL) {
 		nft_base_print(s.to);
 		nft_table_mark(t->epoch, t->options->monitor, s.to);
-		for (size_t i = 0; i < t->count; i++)
-			if (found->monitor != t->options->monitor)
-				nft_then_print(&t->in_order[i]->nlri, &t->in_order[i]->then,
-					       t->in_order[i]->slot, t->options->monitor, s.to);
+		for (size_t i = 0; i < t->count && chains; i++) {
+			const struct rule *r = t->in_order[i];
+
+			chain_add(r->slot, s.to);
+			nft_then_print(&r->nlri, &r->installed, r->slot, t->options->monitor, s.to);
+		}
 		for (int family = 0; family < FLOW_FAMILIES; family++)
 			classes_print(t, family, s.to);
 		nft_hooks_print(&t->hooks, found->hooks, found->hook_count, s.to);
 	}
 	return nft_script_run(&s, e);
+}
+
+/* Somebody may have flushed all of nftables.  True when that was so: changes have failed meanwhile.
+ */
+static bool make_missing(struct nft *t)
+{
+	static const struct nft_found nothing;
+	struct err e = { 0 };
+	bool there;
+
+	if (!nft_table_there(&there, &e) || there)
+		return false;
+	log_warning("table " NFT_TABLE " is gone; it is made anew");
+	for (size_t i = 0; i < t->count; i++)
+		settle_counters(t->in_order[i]);
+	if (!make_table(t, &nothing, true, &e))
+		log_error("%s", e.text);
+	return true;
+}
+
+bool nft_refresh(struct nft *t)
+{
+	bool merged = t->hooks.merging[0] != '\0';
+
+	bool made = make_missing(t);
+
+	nft_hooks_refresh(&t->hooks);
+	return made || merged != (t->hooks.merging[0] != '\0');
 }
 
 static bool open_parts(struct nft *t, struct ruleset *rs, struct err *e)
@@ -411,7 +438,8 @@ static bool open_parts(struct nft *t, struct ruleset *rs, struct err *e)
 	t->lock = lock_take(e);
 	if (t->lock < 0 || !nft_hooks_find(&t->hooks, e) || !nft_table_there(&there, e))
 		return false;
-	if ((there && !restore(t, rs, &found, e)) || !make_table(t, &found, e))
+	if ((there && !restore(t, rs, &found, e)) ||
+	    !make_table(t, &found, found.monitor != t->options->monitor, e))
 		return false;
 	nft_hooks_log(&t->hooks);
 	return true;
@@ -445,7 +473,8 @@ void nft_free(struct nft *t)
 bool nft_remove(struct nft *t, struct err *e)
 {
 	(void)t;
-	return nft_run("delete table " NFT_TABLE "\n", e);
+	/* It is added first, for it may be gone. */
+	return nft_run("add table " NFT_TABLE "\ndelete table " NFT_TABLE "\n", e);
 }
 
 bool nft_flush(struct err *e)

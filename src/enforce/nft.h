@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* nft.h - the rules in an nftables table at the ingress of interfaces, and changing them.
  *
- * in<IFINDEX> ─▶ ipv4, ipv6 ─▶ ipv4-none, ipv4-short, ... ─▶ rule<NUMBER>
+ * in<IFINDEX> ─▶ ipv4, ipv6 ─▶ ipv4-none, ipv4-some, ... ─▶ rule<NUMBER>
  * base chain      sort        every rule that can match   counts, limits, verdict
  *
  * A change is one transaction: packets see the rules before it or those after it.  The table stays
