@@ -101,7 +101,7 @@ static bool run(const char *words)
 		argv[n++] = w;
 	argv[n] = NULL;
 	child = fork();
-	if (child == 0) {
+	if (child == 0 && n > 0) {
 		execvp(argv[0], argv);
 		_exit(127);
 	}
@@ -231,7 +231,8 @@ static size_t claimed(const struct frame *f)
 		if (len < 20)
 			return len;
 		says = (size_t)p[2] << 8 | p[3];
-		return says > len && (p[0] & 15u) * 4 <= len ? (p[0] & 15u) * 4 : len;
+		return says > len && (size_t)(p[0] & 15u) * 4 <= len ? (size_t)(p[0] & 15u) * 4
+								     : len;
 	}
 	if (len < 40)
 		return len;
@@ -250,7 +251,7 @@ static void make_edge(struct frame *f)
 		return;
 	says = rnd_below(&chance, 20);
 	if (f->family == FLOW_IPV4)
-		says += (p[0] & 15u) * 4;
+		says += (size_t)(p[0] & 15u) * 4;
 	else if (rnd_one_in(&chance, 2))
 		says = len - 40;
 	p[at] = (uint8_t)(says >> 8);

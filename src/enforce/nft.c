@@ -76,7 +76,7 @@ static void order_make(struct nft *t, const bool leaving[NFT_RULES_MAX + 1])
 	for (int i = 1; i <= NFT_RULES_MAX; i++)
 		if (t->by_number[i] != NULL && !leaving[i])
 			t->in_order[t->count++] = t->by_number[i];
-	qsort(t->in_order, t->count, sizeof(t->in_order[0]), in_order);
+	qsort(t->in_order, t->count, sizeof(struct rule *), in_order);
 }
 
 static void classes_print(const struct nft *t, enum flow_family family, FILE *to)

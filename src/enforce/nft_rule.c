@@ -233,10 +233,10 @@ bool nft_then_make(const struct flow_actions *a, struct plan_then *ret, struct e
 		return err_at(e, 0, 0, "nftables cannot limit octets and packets at once");
 	if (octets > 0 && octets < OCTETS_EXACT && octets != floorf(octets))
 		return err_at(e, 0, 0, "nftables limits to whole octets a second");
-	if (octets > OCTETS_MOST)
+	if ((double)octets > OCTETS_MOST)
 		return err_at(e, 0, 0, "nftables cannot limit to more than %d octets a second",
 			      OCTETS_MOST);
-	if (packets > PACKETS_MOST)
+	if ((double)packets > PACKETS_MOST)
 		return err_at(e, 0, 0, "nftables cannot limit to more than %d packets a second",
 			      PACKETS_MOST);
 	return true;

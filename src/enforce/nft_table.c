@@ -3,7 +3,7 @@
  * family and actions, and then comments with the NLRI, 60 octets each. */
 #include "enforce/nft_table.h"
 
-#include <inttypes.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +16,19 @@ static const char *text_of(const json_t *o, const char *key)
 	const char *text = json_string_value(json_object_get(o, key));
 
 	return text != NULL ? text : "";
+}
+
+/* The N of a name WORD followed by N; 0: it is none. */
+static int number_in(const char *name, const char *word)
+{
+	size_t len = strlen(word);
+	char *end;
+	long n;
+
+	if (strncmp(name, word, len) != 0)
+		return 0;
+	n = strtol(name + len, &end, 10);
+	return *end == '\0' && n > 0 && n < INT_MAX ? (int)n : 0;
 }
 
 bool nft_table_there(bool *ret_there, struct err *e)
@@ -86,10 +99,8 @@ static bool rule_ends(struct reading *r, struct err *e)
 
 static bool rule_begins(struct reading *r, const char *chain, struct err *e)
 {
-	int number = 0;
+	int number = number_in(chain, "rule");
 
-	if (sscanf(chain, "rule%d", &number) != 1)
-		number = 0;
 	if (number == r->number)
 		return true;
 	if (!rule_ends(r, e))
@@ -100,12 +111,16 @@ static bool rule_begins(struct reading *r, const char *chain, struct err *e)
 	return true;
 }
 
+/* "FAMILY KIND OCTETS PACKETS", of which the last two are rates. */
 static bool read_then(struct reading *r, const char *comment, struct err *e)
 {
-	int family = 0, kind = 0;
+	char *at;
+	long family = strtol(comment, &at, 10), kind = strtol(at, &at, 10);
 
-	if (sscanf(comment, "%d %d %f %f", &family, &kind, &r->then.rate[XDP_UNIT_OCTETS],
-		   &r->then.rate[XDP_UNIT_PACKETS]) != 4)
+	r->then.rate[XDP_UNIT_OCTETS] = strtof(at, &at);
+	r->then.rate[XDP_UNIT_PACKETS] = strtof(at, &at);
+	if (*at != '\0' || (family != 4 && family != 6) || kind < XDP_THEN_ACCEPT ||
+	    kind > XDP_THEN_RATE)
 		return damaged(r, e);
 	r->family = family == 6 ? FLOW_IPV6 : FLOW_IPV4;
 	r->then.kind = (enum xdp_then_kind)kind;
@@ -126,17 +141,16 @@ static bool read_octets(struct reading *r, const char *comment, struct err *e)
 
 static bool read_mark(struct reading *r, const char *comment, struct err *e)
 {
-	char mode[16] = "";
-	int layout = 0;
+	char *mode;
 	size_t len;
 
 	if (!r->marked) {
-		if (sscanf(comment, "%d %15s", &layout, mode) != 2 || layout != NFT_LAYOUT)
+		if (strtol(comment, &mode, 10) != NFT_LAYOUT)
 			return err_at(
 				e, 0, 0,
 				"table " NFT_TABLE " was left by another version; "
 				"headgate-enforce --flush takes it away, with the rules in it");
-		r->found->monitor = strcmp(mode, "monitor") == 0;
+		r->found->monitor = strcmp(mode, " monitor") == 0;
 		r->marked = true;
 		return true;
 	}
@@ -209,9 +223,9 @@ bool nft_table_count(void (*count)(void *ctx, int number, bool dropped, uint64_t
 		const json_t *c = json_object_get(o, "counter");
 		const char *name = text_of(c, "name");
 		bool dropped = strncmp(name, "dropped", 7) == 0;
-		int number = 0;
+		int number = number_in(name, dropped ? "dropped" : "matched");
 
-		if (sscanf(name, dropped ? "dropped%d" : "matched%d", &number) == 1)
+		if (number > 0)
 			count(ctx, number, dropped,
 			      (uint64_t)json_integer_value(json_object_get(c, "packets")),
 			      (uint64_t)json_integer_value(json_object_get(c, "bytes")));
