@@ -142,6 +142,11 @@ static bool make_protect(const struct conf_protect *p, struct enforce_protect_st
 
 static int enforce(const struct arguments *a, const struct conf *c)
 {
+	static const enum enforce_backend backends[CONF_BACKENDS] = {
+		[CONF_BACKEND_XDP] = ENFORCE_XDP,
+		[CONF_BACKEND_NFTABLES] = ENFORCE_NFTABLES,
+		[CONF_BACKEND_AUTO] = ENFORCE_AUTO,
+	};
 	struct enforce_protect_statement statements[CONF_PROTECT_MAX];
 	struct enforce_source sources[CONF_SOURCES_MAX];
 	const char *interfaces[CONF_INTERFACES_MAX];
@@ -155,6 +160,7 @@ static int enforce(const struct arguments *a, const struct conf *c)
 		.away = c->enforce.away,
 		.source_count = c->enforce.source_count,
 		.sources = sources,
+		.backend = backends[c->enforce.backend],
 	};
 
 	if (!c->enforce.present || c->enforce.interface_count == 0) {

@@ -107,7 +107,7 @@ static void every_statement_prints(void **state)
 				   "\t\tmode enforce;\n"
 				   "\t\thub-away keep;\n"
 				   "\t}\n"
-				   "\tbackend xdp;\n"
+				   "\tbackend nftables;\n"
 				   "}\n"
 				   "protect {\n"
 				   "\troute lab { match { source 192.0.2.0/24; } }\n"

@@ -9,16 +9,20 @@ FLOOD=400000         # octets a second offered meanwhile
 SYN_LIMIT=20         # SYN packets an interval, from where on the collector calls it an attack
 
 lab_demo() {
-	local part=all keep=0 option
-	for option; do
-		case $option in
-			--core | --outage) part=${option#--} ;;
+	local part=all keep=0
+	while [[ $# -gt 0 ]]; do
+		case $1 in
+			--core | --outage) part=${1#--} ;;
 			--keep) keep=1 ;;
 			--without-enforcer) LAB_WITHOUT_ENFORCER=1 ;;
 			--without-protection) LAB_WITHOUT_PROTECTION=1 ;;
+			--backend) BACKEND=${2:-}; shift ;;
 			*) usage >&2; exit 2 ;;
 		esac
+		shift
 	done
+	[[ $BACKEND =~ ^(xdp|nftables|auto)$ ]] || { usage >&2; exit 2; }
+	[[ $BACKEND != nftables ]] || LAB_WITHOUT_PROTECTION=1
 	say "lab $LAB_NAME comes up"
 	make_lab
 	[[ $keep = 0 ]] || trap - EXIT
@@ -33,7 +37,7 @@ play_all() {
 	scene_sessions || return 1
 	CONTROLLER=headgated
 	core_until_block && scene_rate_limit && scene_collector && scene_controller_restart && scene_hub_killed &&
-		scene_withdrawal && scene_outage && scene_again || return 1
+		scene_other_backend && scene_withdrawal && scene_outage && scene_again || return 1
 	CONTROLLER=exabgp
 	core_until_block && scene_withdrawal
 }
@@ -306,6 +310,46 @@ scene_hub_killed() {
 	wait_for 15 hub_is_back || true
 	claim "r2: the hub is back, sessions and rules" hub_is_back || return 1
 	sleep 1
+	stop_probe killed
+	claim "no packet was let through meanwhile, IPv4" none_passed 4 &&
+		claim "no packet was let through meanwhile, IPv6" none_passed 6
+}
+
+# What is in force on r2, as the kernel's own tools list it.
+show_backend() {
+	if [[ $1 = nftables ]]; then
+		show "r2# nft list chain netdev headgate ipv4-some" in_node r2 nft list chain netdev headgate ipv4-some
+	else
+		show "r2# ip link show r2-inet7" in_node r2 ip link show dev r2-inet7
+	fi
+}
+
+only_backend() {
+	local table=0 program=0
+	in_node r2 nft list table netdev headgate >/dev/null 2>&1 && table=1
+	in_node r2 ip link show dev r2-inet7 | grep -q prog/xdp && program=1
+	say "XDP programs $program, tables $table"
+	[[ $1 = nftables && $program$table = 01 ]] || [[ $1 != nftables && $program$table = 10 ]]
+}
+
+scene_other_backend() {
+	local other=nftables
+	[[ $BACKEND != nftables ]] || other=xdp
+	scene "headgate-enforce is killed on r2 and comes back with backend $other; Bad_Guy keeps trying"
+	start_probe killed 23 0.02
+	sleep 0.5
+	stop r2 headgate-enforce KILL
+	start_enforcer $other
+	claim "r2: the rules are enforced" enforced 3 || return 1
+	wait_for 5 only_backend $other >/dev/null || true
+	show_backend $other
+	claim "nothing is left of backend $BACKEND" only_backend $other &&
+		claims_together \
+			"Bad_Guy's TCP 22 times out, IPv4|times_out bad_guy $BAD_GUY4 $CE8_4 22" \
+			"Bad_Guy's ping answers, IPv4|pings bad_guy $BAD_GUY4 $CE8_4" \
+			"Bad_Guy's ping answers, IPv6|pings bad_guy $BAD_GUY6 $CE8_6" \
+			"Good_Guy's TCP 23 connects, IPv4|connects good_guy $GOOD_GUY4 $CE8_4 23" \
+			"Good_Guy's TCP 23 connects, IPv6|connects good_guy $GOOD_GUY6 $CE8_6 23" || return 1
 	stop_probe killed
 	claim "no packet was let through meanwhile, IPv4" none_passed 4 &&
 		claim "no packet was let through meanwhile, IPv6" none_passed 6

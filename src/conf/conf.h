@@ -74,8 +74,17 @@ struct conf_source {
 	int32_t away;
 };
 
+enum conf_backend {
+	CONF_BACKEND_XDP,
+	CONF_BACKEND_NFTABLES,
+	CONF_BACKEND_AUTO,
+	CONF_BACKENDS
+};
+
+extern const char *const conf_backend_names[CONF_BACKENDS];
+
 /* enforce { interface r2-inet7; interface eth* { mode monitor; } mode enforce|monitor;
- *	hub-away keep|keep N seconds|remove; source ...; backend xdp; } */
+ *	hub-away keep|keep N seconds|remove; source ...; backend xdp|nftables|auto; } */
 struct conf_enforce {
 	bool present;
 	size_t interface_count;
@@ -85,6 +94,7 @@ struct conf_enforce {
 	int32_t away;
 	size_t source_count;
 	struct conf_source sources[CONF_SOURCES_MAX];
+	enum conf_backend backend;
 };
 
 /* protect { route lab { match { source 192.0.2.0/24; } } default ssh off; } */

@@ -172,11 +172,15 @@ static bool enforce_away(struct reader *r, const struct statement *s, void *into
 
 static bool enforce_backend(struct reader *r, const struct statement *s, void *into)
 {
-	(void)into;
-	if (!lex_is(&r->l, "xdp"))
-		return expected(r, s, "xdp");
-	lex_next(&r->l);
-	return read_end(r, s);
+	struct conf *c = into;
+
+	for (int i = 0; i < CONF_BACKENDS; i++)
+		if (lex_is(&r->l, conf_backend_names[i])) {
+			c->enforce.backend = i;
+			lex_next(&r->l);
+			return read_end(r, s);
+		}
+	return expected(r, s, "xdp, nftables or auto");
 }
 
 static const struct statement enforce_statements[] = {
@@ -221,7 +225,8 @@ static bool source_equal(const struct conf_source *a, const struct conf_source *
 bool enforce_equal(const struct conf_enforce *a, const struct conf_enforce *b)
 {
 	if (a->present != b->present || a->interface_count != b->interface_count ||
-	    a->mode != b->mode || a->away != b->away || a->source_count != b->source_count)
+	    a->mode != b->mode || a->away != b->away || a->source_count != b->source_count ||
+	    a->backend != b->backend)
 		return false;
 	for (size_t i = 0; i < a->interface_count; i++)
 		if (strcmp(a->interfaces[i], b->interfaces[i]) != 0 ||

@@ -202,6 +202,12 @@ static void put_source(const struct out *o, const struct conf_source *s)
 	put(o, "\t}\n");
 }
 
+const char *const conf_backend_names[CONF_BACKENDS] = {
+	[CONF_BACKEND_XDP] = "xdp",
+	[CONF_BACKEND_NFTABLES] = "nftables",
+	[CONF_BACKEND_AUTO] = "auto",
+};
+
 static void put_enforce(const struct out *o, const struct conf_enforce *e)
 {
 	if (!e->present)
@@ -213,7 +219,7 @@ static void put_enforce(const struct out *o, const struct conf_enforce *e)
 	put_away(o, "\t", e->away);
 	for (size_t i = 0; i < e->source_count; i++)
 		put_source(o, &e->sources[i]);
-	put(o, "\tbackend xdp;\n}\n");
+	put(o, "\tbackend %s;\n}\n", conf_backend_names[e->backend]);
 }
 
 static void put_protect(const struct out *o, const struct conf_protect *p)

@@ -31,6 +31,7 @@
  * force; rules is how many rules it was told and digest the sum of ctl_digest of their NLRIs:
  *   verified {"enforcer":"NAME","id":1,"intended":1204,"kernel":1204,"not-enforced":0,
  *     "differences":1,"list":[{"family":"ipv4-flow","nlri":"...","rule":"...","what":"..."}]}
+ *   verified {"enforcer":"NAME","id":1,"error":"..."}     it cannot tell
  * The hub forgets the reports of a connection when it closes.
  */
 #ifndef CTL_CLIENT_H

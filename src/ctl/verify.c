@@ -128,6 +128,34 @@ bool verify_ask(struct verify *v, struct ctl_conn *asker, struct err *e)
 
 /* ---- An answer ---------------------------------------------------------------------------- */
 
+static bool awaited(const struct verify *v, const struct reporter *r, json_int_t id)
+{
+	return v->asker != NULL && r != NULL && r->asked == (uint64_t)id && v->id == (uint64_t)id;
+}
+
+static void answered(struct verify *v, struct reporter *r)
+{
+	r->asked = 0;
+	if (--v->waiting == 0)
+		finish(v);
+}
+
+/* An enforcer that cannot tell says why: {"enforcer":NAME,"id":ID,"error":TEXT}. */
+static bool take_error(struct verify *v, struct reporter *r, json_t *answer)
+{
+	const char *enforcer, *error;
+	json_int_t id;
+
+	if (json_unpack(answer, "{s:s, s:I, s:s}", "enforcer", &enforcer, "id", &id, "error",
+			&error) != 0)
+		return false;
+	if (awaited(v, r, id)) {
+		(void)err_at(&v->lost, 0, 0, "%s: %s", enforcer, error);
+		answered(v, r);
+	}
+	return true;
+}
+
 bool verify_take(struct verify *v, const struct ctl_conn *from, json_t *answer, struct err *e)
 {
 	struct reporter *r = reports_reporter(v->hub->reports, from);
@@ -136,20 +164,20 @@ bool verify_take(struct verify *v, const struct ctl_conn *from, json_t *answer, 
 	json_error_t why;
 	json_t *list;
 
+	if (take_error(v, r, answer))
+		return true;
 	if (json_unpack_ex(answer, &why, 0, "{s:s, s:I, s:I, s:I, s:I, s:I, s:o}", "enforcer",
 			   &enforcer, "id", &id, "intended", &intended, "kernel", &kernel,
 			   "not-enforced", &not_enforced, "differences", &differences, "list",
 			   &list) != 0)
 		return err_at(e, 0, 0, "verified: %s", why.text);
-	if (v->asker == NULL || r == NULL || r->asked != (uint64_t)id || v->id != (uint64_t)id)
+	if (!awaited(v, r, id))
 		return true; /* too late */
-	r->asked = 0;
 	conn_say(v->asker,
 		 json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:O}", "enforcer", enforcer, "equal",
 			   differences == 0, "intended", intended, "kernel", kernel, "not-enforced",
 			   not_enforced, "differences", differences, "list", list));
 	*(differences == 0 ? &v->equal : &v->differ) += 1;
-	if (--v->waiting == 0)
-		finish(v);
+	answered(v, r);
 	return true;
 }

@@ -18,40 +18,11 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "enforce/ifname.h"
 #include "enforce/xdp.h"
-
-static bool is_loopback(const char *name)
-{
-	struct ifreq r = { 0 };
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool loopback;
-
-	if (fd < 0)
-		return false;
-	memcpy(r.ifr_name, name, strnlen(name, sizeof(r.ifr_name) - 1));
-	loopback = ioctl(fd, SIOCGIFFLAGS, &r) == 0 && (r.ifr_flags & IFF_LOOPBACK);
-	close(fd);
-	return loopback;
-}
-
-static bool is_pattern(const char *name)
-{
-	return strchr(name, '*') != NULL;
-}
-
-/* Does one of the names or patterns mean this interface? */
-static bool is_named(const struct enforce_options *o, const char *name)
-{
-	for (size_t i = 0; i < o->interface_count; i++)
-		if (fnmatch(o->interfaces[i], name, 0) == 0)
-			return !is_loopback(name);
-	return false;
-}
 
 /* Rules only count there: the first name or pattern that means it says so. */
 static bool tell_mode(const struct attach *a, unsigned ifindex, const char *name)
@@ -128,7 +99,7 @@ static void adopt(const char *pin, void *ctx)
 	if (link_ifindex(link) != number || if_indextoname(number, name) == NULL) {
 		log_info("%s: its interface is gone", path);
 		drop(a, number, link);
-	} else if (!is_named(a->options, name)) {
+	} else if (!ifname_is_named(a->options, name)) {
 		log_info("interface %s: named no more, no rules there from now on", name);
 		drop(a, number, link);
 	} else if (!tell_mode(a, number, name) || bpf_link_update(link, a->program, NULL) < 0 ||
@@ -246,7 +217,7 @@ static bool attach_fitting(struct attach *a, const char *pattern, size_t *ret_fi
 	if (all == NULL)
 		return err_at(e, 0, 0, "cannot list interfaces: %s", strerror(errno));
 	for (struct if_nameindex *i = all; ok && i->if_index != 0; i++) {
-		if (fnmatch(pattern, i->if_name, 0) != 0 || is_loopback(i->if_name))
+		if (fnmatch(pattern, i->if_name, 0) != 0 || ifname_is_loopback(i->if_name))
 			continue;
 		++*ret_fits;
 		if (find_attached(a, i->if_index) == NULL)
@@ -260,14 +231,15 @@ static bool attach_name(struct attach *a, const char *name, struct err *e)
 {
 	size_t fits;
 
-	if (is_loopback(name))
+	if (ifname_is_loopback(name))
 		return err_at(e, 0, 0, "interface %s: rules are not enforced on loopback", name);
 	if (!attach_fitting(a, name, &fits, e))
 		return false;
 	if (fits > 0)
 		return true;
 	return err_at(e, 0, 0,
-		      is_pattern(name) ? "no interface fits %s" : "there is no interface %s", name);
+		      ifname_is_pattern(name) ? "no interface fits %s" : "there is no interface %s",
+		      name);
 }
 
 bool attach_start(struct attach *a, struct err *e)
@@ -306,7 +278,8 @@ void attach_refresh(struct attach *a)
 	if (all == NULL)
 		return;
 	for (struct if_nameindex *i = all; i->if_index != 0; i++)
-		if (find_attached(a, i->if_index) == NULL && is_named(a->options, i->if_name))
+		if (find_attached(a, i->if_index) == NULL &&
+		    ifname_is_named(a->options, i->if_name))
 			attach_later(a, i->if_index, i->if_name, &now);
 	if_freenameindex(all);
 	a->refused = now;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* away.c - see away.h.
  *
- * The kernel's store says from which source a rule is, so that those which are found at start go by
+ * XDP's store says from which source a rule is, so that those which are found at start go by
  * their own policy too.
  */
 #include "enforce/away.h"
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "base/log.h"
-#include "enforce/xdp.h"
+#include "enforce/backend.h"
 
 void away_begins(struct away *a, int64_t now)
 {
@@ -37,7 +37,8 @@ static void gather(struct rule *r, void *ctx)
 }
 
 /* The change has these rules and no others: a change that broke off with the hub stays undone. */
-static void take_out(struct xdp *x, struct ruleset *rs, int source, const char *name)
+static void take_out(const struct backend *b, void *kernel, struct ruleset *rs, int source,
+		     const char *name)
 {
 	struct taking t = { rs, source, calloc(rs->map.count + 1, sizeof(struct rule *)), 0 };
 	struct err e = { 0 };
@@ -47,7 +48,7 @@ static void take_out(struct xdp *x, struct ruleset *rs, int source, const char *
 	ruleset_each(rs, gather, &t);
 	for (size_t i = 0; i < t.count; i++)
 		t.list[i]->wanted = false;
-	if (t.count > 0 && !xdp_change(x, t.list, t.count, &e))
+	if (t.count > 0 && !b->change(kernel, t.list, t.count, &e))
 		log_error("%s", e.text);
 	for (size_t i = 0; i < t.count; i++)
 		if (t.list[i]->slot < 0)
@@ -62,8 +63,8 @@ static bool is_over(const struct away *a, int seconds, int64_t now)
 	return seconds != ENFORCE_AWAY_KEEP && now - a->since >= (int64_t)seconds * 1000;
 }
 
-void away_apply(struct away *a, const struct enforce_options *o, struct xdp *x, struct ruleset *rs,
-		int64_t now)
+void away_apply(struct away *a, const struct enforce_options *o, const struct backend *b,
+		void *kernel, struct ruleset *rs, int64_t now)
 {
 	if (!a->is)
 		return;
@@ -73,7 +74,7 @@ void away_apply(struct away *a, const struct enforce_options *o, struct xdp *x, 
 		if (a->done[source + 1] || !is_over(a, seconds, now))
 			continue;
 		a->done[source + 1] = true;
-		take_out(x, rs, source,
+		take_out(b, kernel, rs, source,
 			 source < 0 ? "no source that is named" : o->sources[source].name);
 	}
 }

@@ -10,7 +10,7 @@
 #include "enforce/enforce.h"
 #include "enforce/ruleset.h"
 
-struct xdp;
+struct backend;
 
 struct away {
 	bool is;                            /* no hub has told its rules, or it is gone */
@@ -24,7 +24,7 @@ void away_begins(struct away *a, int64_t now);
 void away_ends(struct away *a);
 /* Takes those out whose time is over.  Not while a hub is telling its rules: what it has told by
  * then waits for the rest. */
-void away_apply(struct away *a, const struct enforce_options *o, struct xdp *x, struct ruleset *rs,
-		int64_t now);
+void away_apply(struct away *a, const struct enforce_options *o, const struct backend *b,
+		void *kernel, struct ruleset *rs, int64_t now);
 
 #endif

@@ -51,6 +51,12 @@ struct enforce_source {
 	int away;     /* seconds for which they stay when there is no hub, or ENFORCE_AWAY_KEEP */
 };
 
+enum enforce_backend {
+	ENFORCE_XDP,
+	ENFORCE_NFTABLES,
+	ENFORCE_AUTO /* XDP, and nftables where that cannot be had */
+};
+
 struct enforce_options {
 	const char *socket;  /* NULL: as ctl_client_open has it */
 	const char *pin_dir; /* NULL: the default */
@@ -62,11 +68,13 @@ struct enforce_options {
 	size_t source_count;
 	const struct enforce_source *sources;
 	struct enforce_protect protect;
+	enum enforce_backend backend;
 };
 
 /* Runs until SIGTERM or SIGINT.  Returns the program's exit status; the reason of 1 was logged. */
 int enforce_run(const struct enforce_options *o);
-/* Removes all that an enforcer with this pin directory has left in the kernel.  The same. */
+/* Removes all that an enforcer with this pin directory, or one of this network namespace that used
+ * nftables, has left in the kernel.  The same. */
 int enforce_flush(const char *pin_dir);
 
 #endif

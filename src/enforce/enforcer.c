@@ -21,17 +21,12 @@
 
 #include "base/log.h"
 #include "ctl/client.h"
-#include "enforce/attach.h"
 #include "enforce/away.h"
+#include "enforce/backend.h"
 #include "enforce/feed.h"
-#include "enforce/locals.h"
-#include "enforce/pins.h"
 #include "enforce/privilege.h"
-#include "enforce/protect.h"
 #include "enforce/report.h"
 #include "enforce/ruleset.h"
-#include "enforce/verify.h"
-#include "enforce/xdp.h"
 
 enum {
 	RETRY_MS = 300,         /* between two tries to reach the hub */
@@ -45,10 +40,9 @@ enum {
 
 struct enforcer {
 	const struct enforce_options *options;
-	struct pins pins;
-	struct xdp *xdp;
-	struct attach attach;
-	struct locals locals;
+	const struct backend *backend;
+	void *kernel; /* the backend's; NULL: not open */
+	bool cleared; /* what another backend has left was looked for */
 	struct ruleset rules;
 	struct feed feed;
 	struct ctl_client *hub; /* NULL: none at the moment */
@@ -63,6 +57,8 @@ struct enforcer {
 	bool refused;            /* the tables had no room for some rules */
 	int signal;              /* that ended the loop; 0: it runs */
 };
+
+static const struct backend *const backends[] = { &backend_xdp, &backend_nftables };
 
 static int64_t now_ms(void)
 {
@@ -151,16 +147,33 @@ static void report_change(struct enforcer *f, struct rule *const *list, size_t n
 		report_lost(f, &e);
 }
 
+/* An enforcer of another backend that was killed has left its rules.  They go when ours are there.
+ */
+static void clear_others(struct enforcer *f)
+{
+	if (f->cleared)
+		return;
+	f->cleared = true;
+	for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++) {
+		struct err e = { 0 };
+
+		if (backends[i] != f->backend && !backends[i]->flush(f->options, &e))
+			log_warning("rules of %s are left: %s", backends[i]->name, e.text);
+	}
+}
+
 static void put_in_force(struct enforcer *f)
 {
 	bool room = makes_room(f);
 	size_t n = f->rules.touched_count, left = 0;
 	struct err e = { 0 };
 
-	if (!xdp_change(f->xdp, f->rules.touched, n, &e))
+	if (!f->backend->change(f->kernel, f->rules.touched, n, &e))
 		log_error("%s", e.text);
-	else if (f->feed.settled)
-		xdp_epoch_set(f->xdp, f->feed.epoch);
+	else if (f->feed.settled) {
+		f->backend->epoch_set(f->kernel, f->feed.epoch);
+		clear_others(f);
+	}
 	f->feed.dirty = f->rules.touched_lost;
 	for (size_t i = 0; i < n; i++)
 		f->rules.touched[i]->touched = false;
@@ -171,7 +184,7 @@ static void put_in_force(struct enforcer *f)
 	report_change(f, f->rules.touched, left);
 	if (room && f->refused)
 		try_refused(f);
-	log_debug("%zu rules in force", xdp_in_force(f->xdp));
+	log_debug("%zu rules in force", f->backend->in_force(f->kernel));
 }
 
 /* ---- The hub ------------------------------------------------------------------------------ */
@@ -215,7 +228,8 @@ static void hub_line(struct enforcer *f, const char *line)
 	struct err e = { 0 };
 	bool settled = f->feed.settled, complete = f->feed.complete;
 
-	if (!feed_line(&f->feed, line, xdp_epoch(f->xdp), &e) && f->complaints++ < COMPLAINTS_MAX)
+	if (!feed_line(&f->feed, line, f->backend->epoch(f->kernel), &e) &&
+	    f->complaints++ < COMPLAINTS_MAX)
 		log_warning("hub: %s", e.text);
 	if (f->feed.complete && !complete) {
 		f->waiting = false;
@@ -254,27 +268,19 @@ static void hub_read(struct enforcer *f)
 
 /* ---- Reports ------------------------------------------------------------------------------ */
 
-static void read_counters(struct rule *r, void *ctx)
-{
-	const struct enforcer *f = ctx;
-
-	if (r->slot >= 0)
-		r->now = *xdp_counted(f->xdp, r->slot);
-}
-
 static void report(struct enforcer *f)
 {
 	struct err e = { 0 };
 
-	if (!xdp_counters_read(f->xdp, &e)) {
+	if (!f->backend->counters(f->kernel, &f->rules, &e)) {
 		report_lost(f, &e);
 		return;
 	}
-	ruleset_each(&f->rules, read_counters, f);
 	if (f->hub == NULL || !feed_ready(&f->feed))
 		return;
 	if (report_open(&f->report, f->options->socket, &f->rules, &e) &&
-	    report_send(&f->report, &f->rules, f->xdp, &f->options->protect, &e) &&
+	    report_send(&f->report, &f->rules, f->backend->saved(f->kernel), &f->options->protect,
+			&e) &&
 	    report_read(&f->report, &e))
 		return;
 	report_lost(f, &e);
@@ -284,7 +290,7 @@ static void report(struct enforcer *f)
 static void answer(struct enforcer *f)
 {
 	struct err e = { 0 };
-	json_t *said = verify_answer(f->xdp, &f->rules, &f->feed.question);
+	json_t *said = f->backend->verify(f->kernel, &f->rules, &f->feed.question);
 
 	f->feed.question.id = 0;
 	if (!report_open(&f->report, f->options->socket, &f->rules, &e)) {
@@ -305,15 +311,6 @@ static void read_signal(struct enforcer *f)
 		f->signal = (int)s.ssi_signo;
 }
 
-/* What could not be learnt is asked for again with the next event. */
-static void refresh_locals(struct enforcer *f)
-{
-	struct err e = { 0 };
-
-	if (!locals_refresh(&f->locals, f->xdp, &e))
-		log_warning("%s", e.text);
-}
-
 static void wait_for_something(struct enforcer *f, int64_t now)
 {
 	struct pollfd p[4] = {
@@ -321,7 +318,7 @@ static void wait_for_something(struct enforcer *f, int64_t now)
 		{ .fd = f->hub != NULL ? ctl_client_fd(f->hub) : -1, .events = POLLIN },
 		{ .fd = f->report.client != NULL ? ctl_client_fd(f->report.client) : -1,
 		  .events = POLLIN },
-		{ .fd = f->locals.fd, .events = POLLIN },
+		{ .fd = f->backend->events(f->kernel), .events = POLLIN },
 	};
 	int64_t until = f->report_at;
 
@@ -342,7 +339,15 @@ static void wait_for_something(struct enforcer *f, int64_t now)
 			report_lost(f, &e);
 	}
 	if (p[3].revents)
-		refresh_locals(f);
+		f->backend->event(f->kernel);
+}
+
+static void refresh(struct enforcer *f)
+{
+	if (!f->backend->refresh(f->kernel))
+		return;
+	ruleset_each(&f->rules, touch, f);
+	f->feed.dirty = true;
 }
 
 static void run(struct enforcer *f)
@@ -354,7 +359,8 @@ static void run(struct enforcer *f)
 			hub_open(f, now);
 		wait_for_something(f, now);
 		if (f->hub == NULL)
-			away_apply(&f->away, f->options, f->xdp, &f->rules, now_ms());
+			away_apply(&f->away, f->options, f->backend, f->kernel, &f->rules,
+				   now_ms());
 		if (f->feed.dirty && feed_ready(&f->feed))
 			put_in_force(f);
 		if (f->feed.question.id != 0 && !f->feed.dirty && feed_ready(&f->feed))
@@ -362,7 +368,7 @@ static void run(struct enforcer *f)
 		now = now_ms();
 		if (now >= f->report_at) {
 			f->report_at = now + REPORT_MS;
-			attach_refresh(&f->attach);
+			refresh(f);
 			report(f);
 		}
 	}
@@ -383,81 +389,82 @@ static bool catch_signals(struct enforcer *f, struct err *e)
 	return f->signals >= 0 ? true : err_at(e, 0, 0, "signalfd: %s", strerror(errno));
 }
 
-/* Leaves what was there before us. */
-static bool failed(struct enforcer *f)
-{
-	if (!xdp_found(f->xdp))
-		(void)pins_remove(&f->pins, NULL);
-	return false;
-}
-
-static bool start(struct enforcer *f, const char *dir, struct err *e)
+static bool open_backend(struct enforcer *f, const struct backend *b, struct err *e)
 {
 	uint64_t seed = 0;
-	bool found;
 
 	if (getrandom(&seed, sizeof(seed), 0) < 0)
 		return err_at(e, 0, 0, "getrandom: %s", strerror(errno));
 	ruleset_init(&f->rules, seed);
+	f->rules.able = b->able;
+	f->backend = b;
+	f->kernel = b->open(f->options, &f->rules, e);
+	if (f->kernel == NULL) {
+		ruleset_done(&f->rules);
+		return false;
+	}
+	feed_found(&f->feed);
+	return true;
+}
+
+static bool choose_backend(struct enforcer *f, struct err *e)
+{
+	struct err why = { 0 };
+
+	switch (f->options->backend) {
+	case ENFORCE_XDP:
+		return open_backend(f, &backend_xdp, e);
+	case ENFORCE_NFTABLES:
+		return open_backend(f, &backend_nftables, e);
+	case ENFORCE_AUTO:
+		break;
+	}
+	if (open_backend(f, &backend_xdp, &why))
+		return true;
+	log_warning("XDP cannot be had: %s", why.text);
+	if (!open_backend(f, &backend_nftables, e))
+		return false;
+	log_warning("nftables is used");
+	return true;
+}
+
+static bool start(struct enforcer *f, struct err *e)
+{
 	f->feed.rules = &f->rules;
 	f->feed.source_count = f->options->source_count;
 	f->feed.sources = f->options->sources;
 	away_begins(&f->away, now_ms());
 	report_init(&f->report, f->options);
-	if (!privilege_suffices(e) || !privilege_drop(e) || !catch_signals(f, e) ||
-	    !pins_open(&f->pins, dir, e))
-		return false;
-	f->xdp = xdp_open(NULL, &f->pins, e);
-	if (f->xdp == NULL)
-		return false;
-	found = xdp_found(f->xdp);
-	if (found && !xdp_restore(f->xdp, &f->rules, e))
-		return false;
-	feed_found(&f->feed);
-	if (found)
-		log_info("%zu rules are still in the kernel", f->rules.map.count);
-	xdp_monitor_set(f->xdp, f->options->monitor);
-	if (!protect_set(f->xdp, &f->options->protect, e) || !locals_open(&f->locals, f->xdp, e))
-		return failed(f);
-	f->attach.options = f->options;
-	f->attach.pins = &f->pins;
-	f->attach.xdp = f->xdp;
-	f->attach.program = xdp_program(f->xdp);
-	return attach_start(&f->attach, e) || failed(f);
+	return privilege_suffices(e) && privilege_drop(e) && catch_signals(f, e) &&
+	       choose_backend(f, e);
 }
 
 static void stop(struct enforcer *f)
 {
 	ctl_client_free(f->hub);
 	report_close(&f->report);
-	attach_done(&f->attach);
-	locals_close(&f->locals);
-	xdp_free(f->xdp);
-	ruleset_done(&f->rules);
-	pins_close(&f->pins);
+	if (f->kernel != NULL) {
+		f->backend->close(f->kernel);
+		ruleset_done(&f->rules);
+	}
 	if (f->signals >= 0)
 		close(f->signals);
 }
 
-static const char *pin_dir(const char *given)
-{
-	return given != NULL ? given : ENFORCE_PIN_DIR_DEFAULT;
-}
-
 int enforce_run(const struct enforce_options *o)
 {
-	struct enforcer f = { .options = o, .signals = -1, .pins.fd = -1, .locals.fd = -1 };
+	struct enforcer f = { .options = o, .signals = -1 };
 	struct err e = { 0 };
 	int status = 0;
 
-	if (!start(&f, pin_dir(o->pin_dir), &e)) {
+	if (!start(&f, &e)) {
 		log_error("%s", e.text);
 		stop(&f);
 		return 1;
 	}
 	run(&f);
 	log_info("ending; the rules are removed");
-	if (!pins_remove(&f.pins, &e)) {
+	if (!f.backend->remove(f.kernel, &e)) {
 		log_error("%s", e.text);
 		status = 1;
 	}
@@ -465,18 +472,20 @@ int enforce_run(const struct enforce_options *o)
 	return status;
 }
 
-int enforce_flush(const char *dir)
+int enforce_flush(const char *pin_dir)
 {
-	struct pins p = { .fd = -1 };
+	struct enforce_options o = { .pin_dir = pin_dir };
 	struct err e = { 0 };
-	bool ok;
+	int status = 0;
 
-	if (access(pin_dir(dir), F_OK) < 0 && errno == ENOENT)
-		return 0;
-	ok = privilege_suffices(&e) && privilege_drop(&e) && pins_open(&p, pin_dir(dir), &e) &&
-	     pins_remove(&p, &e);
-	if (!ok)
+	if (!privilege_suffices(&e) || !privilege_drop(&e)) {
 		log_error("%s", e.text);
-	pins_close(&p);
-	return ok ? 0 : 1;
+		return 1;
+	}
+	for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++)
+		if (!backends[i]->flush(&o, &e)) {
+			log_error("%s", e.text);
+			status = 1;
+		}
+	return status;
 }

@@ -15,6 +15,12 @@ struct plan_then {
 	float rate[XDP_UNITS]; /* a second; with XDP_THEN_RATE, 0: no limit of this unit */
 };
 
+/* What a backend can do exactly; false, with the reason, for what it cannot. */
+struct plan_able {
+	bool (*match)(const struct flow_nlri *n, struct err *e);
+	bool (*then)(const struct flow_actions *a, struct plan_then *ret, struct err *e);
+};
+
 /* False, with the reason, when the actions cannot be had exactly. */
 bool plan_then_make(const struct flow_actions *a, struct plan_then *ret, struct err *e);
 bool plan_then_equal(const struct plan_then *a, const struct plan_then *b);

@@ -9,6 +9,8 @@
 
 /* Says what is missing before the kernel says only EPERM. */
 bool privilege_suffices(struct err *e);
+/* The same for XDP, which needs CAP_BPF as well. */
+bool privilege_suffices_bpf(struct err *e);
 /* Keeps CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON, for good: no program that is started gets more.
  * CAP_SYS_ADMIN is kept only where it has to stand for a CAP_BPF that is not there. */
 bool privilege_drop(struct err *e);

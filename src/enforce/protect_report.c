@@ -6,7 +6,7 @@
 
 #include "enforce/protect.h"
 #include "enforce/report.h"
-#include "enforce/xdp.h"
+#include "enforce/saved.h"
 
 enum {
 	REPORT_OCTETS = CTL_LINE_MAX / 4 /* rules beyond this are in the entry's sum alone */
@@ -56,10 +56,9 @@ static json_t *entry_object(const struct saved *saved, uint32_t entry, bool on, 
 			 "octets", all, "rules", rules);
 }
 
-json_t *protect_report(struct xdp *x, const struct enforce_protect *p)
+json_t *protect_report(const struct saved *saved, const struct enforce_protect *p)
 {
 	static char match[FLOW_TEXT_MAX];
-	const struct saved *saved = xdp_saved(x);
 	json_t *list = json_array();
 	size_t octets = 0;
 

@@ -7,9 +7,9 @@
 
 #include "enforce/enforce.h"
 
-struct xdp;
+struct saved;
 
 /* A list of all entries, with the rules that each has saved something from. */
-json_t *protect_report(struct xdp *x, const struct enforce_protect *p);
+json_t *protect_report(const struct saved *saved, const struct enforce_protect *p);
 
 #endif

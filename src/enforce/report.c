@@ -14,7 +14,7 @@
 
 #include "base/str.h"
 #include "enforce/protect_report.h"
-#include "enforce/xdp.h"
+#include "enforce/saved.h"
 
 enum {
 	REPORT_OCTETS = CTL_LINE_MAX / 4 /* a line is sent when it has grown to this */
@@ -181,12 +181,13 @@ static void add_changed(struct rule *r, void *ctx)
 }
 
 /* All of them, if more was saved since the last time, or none was told yet on this connection. */
-static bool send_protected(struct report *r, struct xdp *x, const struct enforce_protect *p,
-			   struct err *e)
+static bool send_protected(struct report *r, const struct saved *saved,
+			   const struct enforce_protect *p, struct err *e)
 {
-	const struct saved *saved = xdp_saved(x);
 	uint64_t packets = 0;
 
+	if (saved == NULL)
+		return true;
 	for (size_t i = 0; i < saved->count; i++)
 		packets += saved->row[i].before.packets + saved->row[i].now.packets;
 	if (r->told_protected && r->saved == packets)
@@ -194,7 +195,8 @@ static bool send_protected(struct report *r, struct xdp *x, const struct enforce
 	r->told_protected = true;
 	r->saved = packets;
 	return report_say(r, "report",
-			  json_pack("{s:[], s:o}", "rules", "protected", protect_report(x, p)), e);
+			  json_pack("{s:[], s:o}", "rules", "protected", protect_report(saved, p)),
+			  e);
 }
 
 bool report_rules(struct report *r, struct rule *const *list, size_t n, struct err *e)
@@ -210,7 +212,7 @@ bool report_rules(struct report *r, struct rule *const *list, size_t n, struct e
 	return s.ok;
 }
 
-bool report_send(struct report *r, struct ruleset *rules, struct xdp *x,
+bool report_send(struct report *r, struct ruleset *rules, const struct saved *saved,
 		 const struct enforce_protect *p, struct err *e)
 {
 	struct sending s = { .report = r, .ok = true, .e = e };
@@ -223,7 +225,7 @@ bool report_send(struct report *r, struct ruleset *rules, struct xdp *x,
 	ruleset_each(rules, add_changed, &s);
 	flush(&s);
 	json_decref(s.rules);
-	return s.ok && send_protected(r, x, p, e);
+	return s.ok && send_protected(r, saved, p, e);
 }
 
 /* An answer's closing line; others are not asked for. */

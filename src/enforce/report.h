@@ -11,7 +11,7 @@
 #include "enforce/enforce.h"
 #include "enforce/ruleset.h"
 
-struct xdp;
+struct saved;
 
 enum {
 	REPORT_NLRI_HEX = 2 * (FLOW_NLRI_MAX + 2) + 1
@@ -35,8 +35,9 @@ void report_init(struct report *r, const struct enforce_options *o);
 void report_close(struct report *r);
 /* Opens the connection if there is none; all rules are then to be reported anew. */
 bool report_open(struct report *r, const char *socket, struct ruleset *rules, struct err *e);
-/* Sends what has changed since the last report, unless the hub still has one to answer. */
-bool report_send(struct report *r, struct ruleset *rules, struct xdp *x,
+/* Sends what has changed since the last report, unless the hub still has one to answer; saved NULL:
+ * no flows are protected. */
+bool report_send(struct report *r, struct ruleset *rules, const struct saved *saved,
 		 const struct enforce_protect *p, struct err *e);
 /* The same of these alone, on an open connection that has nothing to be answered. */
 bool report_rules(struct report *r, struct rule *const *list, size_t n, struct err *e);

@@ -26,9 +26,18 @@ static bool key_equal(const struct map_node *n, const void *key)
 	return flow_nlri_equal(&r->nlri, key);
 }
 
+static bool xdp_match_fits(const struct flow_nlri *n, struct err *e)
+{
+	struct box_rule compiled;
+
+	return box_make(n, &compiled, e);
+}
+
+const struct plan_able plan_able_xdp = { xdp_match_fits, plan_then_make };
+
 void ruleset_init(struct ruleset *rs, uint64_t seed)
 {
-	*rs = (struct ruleset){ .seed = seed };
+	*rs = (struct ruleset){ .seed = seed, .able = &plan_able_xdp };
 }
 
 struct rule *ruleset_find(const struct ruleset *rs, const struct flow_nlri *n)
@@ -38,10 +47,9 @@ struct rule *ruleset_find(const struct ruleset *rs, const struct flow_nlri *n)
 	return found != NULL ? rule_of(found) : NULL;
 }
 
-static struct rule *rule_new(const struct flow_nlri *n)
+static struct rule *rule_new(const struct plan_able *able, const struct flow_nlri *n)
 {
 	struct rule *r = calloc(1, sizeof(*r) + n->len);
-	struct box_rule compiled;
 	struct err e = { 0 };
 
 	if (r == NULL)
@@ -51,7 +59,8 @@ static struct rule *rule_new(const struct flow_nlri *n)
 	r->nlri.octets = r->octets;
 	r->slot = r->action = r->source = -1;
 	r->origin = 1;
-	r->match_ok = box_make(&r->nlri, &compiled, &e);
+	r->able = able;
+	r->match_ok = able->match(&r->nlri, &e);
 	if (!r->match_ok)
 		r->why_match = strdup(e.text);
 	return r;
@@ -75,7 +84,7 @@ struct rule *ruleset_need(struct ruleset *rs, const struct flow_nlri *n)
 		rs->too_many++;
 		return NULL;
 	}
-	r = rule_new(n);
+	r = rule_new(rs->able, n);
 	if (r != NULL && !map_insert(&rs->map, &r->node, key_hash(rs, n))) {
 		rule_free(r);
 		return NULL;
@@ -157,7 +166,7 @@ void rule_set_then(struct rule *r, const struct flow_actions *a)
 {
 	struct err e = { 0 };
 
-	r->then_ok = plan_then_make(a, &r->then, &e);
+	r->then_ok = r->able->then(a, &r->then, &e);
 	if (r->monitor)
 		r->then = (struct plan_then){ .kind = XDP_THEN_ACCEPT };
 	free(r->why_then);

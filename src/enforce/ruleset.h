@@ -27,6 +27,7 @@ struct index_rule;
 
 struct rule {
 	struct map_node node;
+	const struct plan_able *able;
 	bool wanted;    /* in force after the next change */
 	bool seen;      /* in the snapshot that is being read */
 	bool confirmed; /* named by the hub in its present epoch */
@@ -51,8 +52,11 @@ struct rule {
 	uint8_t octets[];
 };
 
+extern const struct plan_able plan_able_xdp;
+
 struct ruleset {
 	struct map map;
+	const struct plan_able *able; /* the backend's; XDP's at first */
 	uint64_t seed, too_many;
 	struct rule **touched;
 	size_t touched_count, touched_room;

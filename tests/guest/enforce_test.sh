@@ -1,11 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# The XDP program on the kernels that users run: it loads there, and agrees with the reference.
+# Both backends on the kernels that users run: the XDP program loads there, nftables takes the table,
+# and each agrees with the reference.
 . "$HEADGATE_SRC/tests/tap.sh"
 
 guest=$HEADGATE_SRC/tests/guest/guest
 tests=$HEADGATE_BUILD/tests
 oracle=$tests/enforce_xdp_test
+nft_oracle=$tests/enforce_nft_test
 out=$(mktemp)
 trap 'rm -f "$out" "$tap_out"' EXIT
 
@@ -24,11 +26,25 @@ on() {
 		grep -q "^ok 1 - test_agrees_with_reference" "$out" && ! grep -q '^not ok' "$out"
 }
 
-# try VERSION PACKAGE - a kernel that cannot be had is skipped
+# nft_on VERSION PACKAGE MODULE... - the same for nftables
+nft_on() {
+	version=$1 package=$2
+	shift 2
+	"$guest" -k "$package" $(printf -- '-m %s ' veth nf_tables nft_limit "$@") \
+		-f "$(command -v ip)" -f "$(command -v ethtool)" -f "$nft_oracle" \
+		"uname -r; CMOCKA_MESSAGE_OUTPUT=TAP $(realpath "$nft_oracle")" >"$out" 2>&1
+	rc=$?
+	cat "$out"
+	[ "$rc" -eq 0 ] && head -1 "$out" | grep -q "^$version\." &&
+		grep -q "^ok 1 - test_agrees_with_reference" "$out" && ! grep -q '^not ok' "$out"
+}
+
+# try SENTENCE COMMAND... - a kernel that cannot be had is skipped
 try() {
-	sentence="on Linux $1 the program loads and agrees with the reference, faults are found"
+	sentence=$1
+	shift
 	tap_rc=0
-	on "$@" >"$tap_out" 2>&1 || tap_rc=1
+	"$@" >"$tap_out" 2>&1 || tap_rc=1
 	if [ "$rc" -eq 77 ]; then
 		skip "$sentence" "$(tail -1 "$out")"
 	else
@@ -36,7 +52,13 @@ try() {
 	fi
 }
 
-plan 2
-try 6.1 linux-image-cloud-amd64
-try 6.12 'linux-image-6.12*-cloud-amd64'
+plan 4
+try 'on Linux 6.1 the program loads and agrees with the reference, faults are found' \
+	on 6.1 linux-image-cloud-amd64
+try 'on Linux 6.12 the program loads and agrees with the reference, faults are found' \
+	on 6.12 'linux-image-6.12*-cloud-amd64'
+try 'on Linux 6.1 nftables agrees with the reference, faults are found' \
+	nft_on 6.1 linux-image-cloud-amd64 nft_objref
+try 'on Linux 6.12 nftables agrees with the reference, faults are found' \
+	nft_on 6.12 'linux-image-6.12*-cloud-amd64'
 tap_status

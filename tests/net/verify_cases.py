@@ -41,8 +41,16 @@ def clear_map(path, size):
     assert done == 0, os.strerror(ctypes.get_errno())
 
 
+# No flows are protected, as nftables wants it.
+NFTABLES = "enforce { interface hgv0; backend nftables; }\nprotect {" + "".join(f" default {name} off;" for name in (
+    "bgp", "ospf", "ldp", "bfd", "vrrp", "packet-too-big", "neighbor-discovery", "fragmentation-needed", "ssh")) + " }\n"
+
+
 class Stage:
     """A hub and an enforcer on a pair of interfaces; both end with it, and so do the pins."""
+
+    def __init__(self, conf=CONF):
+        self.conf = conf
 
     def __enter__(self):
         self.folder = tempfile.TemporaryDirectory(prefix="headgate-verify-")
@@ -54,7 +62,7 @@ class Stage:
                        shell=True, check=True)
         self.log = open(os.path.join(self.folder.name, "log"), "w+b")
         self.enforcer = None
-        self.hub = Hub(CONF)
+        self.hub = Hub(self.conf)
         return self
 
     def __exit__(self, *why):
@@ -191,6 +199,16 @@ def _():
                                          check=True, capture_output=True).stdout)["bytes_value"]
         clear_map(stage.map("hg_tables"), size)
         stage.differs("no packet finds it", 3)
+
+
+@tap.case("an enforcer with nftables says that it cannot tell: exit 1")
+def _():
+    with Stage(NFTABLES) as stage:
+        stage.start()
+        stage.announce("192.0.2.1/32")
+        told = until(lambda: "not with the nftables backend" in stage.verify()[2], 10, 0.1)
+        assert told, f"{stage.verify()}; {stage.read_log()}"
+        assert stage.verify()[:2] == (1, [])
 
 
 @tap.case("an enforcer that does not answer is named; the next command waits its turn")

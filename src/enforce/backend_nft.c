@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: ISC */
+/* backend_nft.c - nft.h as a backend. */
+#include <string.h>
+
+#include "base/log.h"
+#include "enforce/backend.h"
+#include "enforce/nft.h"
+#include "enforce/xdp_protect.h"
+
+/* What would be dropped here although the file says that it passes is a reason not to start. */
+static bool suffices(const struct enforce_options *o, struct err *e)
+{
+	const uint32_t all = (UINT32_C(1) << XDP_DEFAULTS) - 1;
+
+	if (o->monitor)
+		return true;
+	if (o->protect.count > 0 || (o->protect.defaults_off & all) != all)
+		return err_at(e, 0, 0,
+			      "backend nftables protects no flows: it takes a protect section with "
+			      "no route and each default off");
+	for (size_t i = 0; o->monitored != NULL && i < o->interface_count; i++)
+		if (o->monitored[i])
+			return err_at(e, 0, 0,
+				      "interface %s: backend nftables has no mode monitor of one "
+				      "interface",
+				      o->interfaces[i]);
+	return true;
+}
+
+static void *open_nft(const struct enforce_options *o, struct ruleset *rs, struct err *e)
+{
+	if (!suffices(o, e))
+		return NULL;
+	return nft_open(o, rs, e);
+}
+
+static void close_nft(void *b)
+{
+	nft_free(b);
+}
+
+static bool remove_nft(void *b, struct err *e)
+{
+	return nft_remove(b, e);
+}
+
+static bool flush_nft(const struct enforce_options *o, struct err *e)
+{
+	(void)o;
+	return nft_flush(e);
+}
+
+static bool change_nft(void *b, struct rule *const *list, size_t n, struct err *e)
+{
+	return nft_change(b, list, n, e);
+}
+
+static size_t in_force_nft(const void *b)
+{
+	return nft_in_force(b);
+}
+
+static bool counters_nft(void *b, struct ruleset *rs, struct err *e)
+{
+	struct err why = { 0 };
+
+	(void)rs;
+	(void)e;
+	/* The table may be gone: nft_refresh makes it anew. */
+	if (!nft_counters(b, &why))
+		log_debug("%s", why.text);
+	return true;
+}
+
+static const char *epoch_nft(const void *b)
+{
+	return nft_epoch(b);
+}
+
+static void epoch_set_nft(void *b, const char *epoch)
+{
+	nft_epoch_set(b, epoch);
+}
+
+static bool refresh_nft(void *b)
+{
+	return nft_refresh(b);
+}
+
+static int events_nft(const void *b)
+{
+	(void)b;
+	return -1;
+}
+
+static void event_nft(void *b)
+{
+	(void)b;
+}
+
+static const struct saved *saved_nft(void *b)
+{
+	(void)b;
+	return NULL;
+}
+
+/* What stands in comments is no evidence of what packets find. */
+static json_t *verify_nft(void *b, struct ruleset *rs, const struct feed_question *q)
+{
+	(void)b;
+	(void)rs;
+	return json_pack("{s:I, s:s}", "id", (json_int_t)q->id, "error",
+			 "not with the nftables backend: its rules are not read back as packets "
+			 "find them");
+}
+
+const struct backend backend_nftables = {
+	.name = "nftables",
+	.able = &plan_able_nft,
+	.open = open_nft,
+	.close = close_nft,
+	.remove = remove_nft,
+	.flush = flush_nft,
+	.change = change_nft,
+	.in_force = in_force_nft,
+	.counters = counters_nft,
+	.epoch = epoch_nft,
+	.epoch_set = epoch_set_nft,
+	.refresh = refresh_nft,
+	.events = events_nft,
+	.event = event_nft,
+	.saved = saved_nft,
+	.verify = verify_nft,
+};

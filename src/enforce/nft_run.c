@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: ISC */
+/* nft_run.c - see nft_run.h.
+ *
+ * One context for each run: what libnftables remembers of the ruleset from one run to the next is
+ * of no use to us, and no surprise can come of it.
+ */
+#include "enforce/nft_run.h"
+
+#include <nftables/libnftables.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* "file:line:columns: Error: what happened", then the command and marks below it. */
+static bool run_failed(struct nft_ctx *nft, struct err *e)
+{
+	const char *said = nft_ctx_get_error_buffer(nft), *what = strstr(said, "Error: ");
+
+	what = what != NULL ? what + strlen("Error: ") : said;
+	return err_at(e, 0, 0, "nftables: %.*s", (int)strcspn(what, "\n"),
+		      *what != '\0' ? what : "no reason given");
+}
+
+static struct nft_ctx *context_new(struct err *e)
+{
+	struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
+
+	if (nft != NULL && nft_ctx_buffer_output(nft) == 0 && nft_ctx_buffer_error(nft) == 0)
+		return nft;
+	if (nft != NULL)
+		nft_ctx_free(nft);
+	err_at(e, 0, 0, "nftables: out of memory");
+	return NULL;
+}
+
+bool nft_run(const char *commands, struct err *e)
+{
+	struct nft_ctx *nft = context_new(e);
+	bool ok;
+
+	if (nft == NULL)
+		return false;
+	ok = nft_run_cmd_from_buffer(nft, commands) == 0 || run_failed(nft, e);
+	nft_ctx_free(nft);
+	return ok;
+}
+
+json_t *nft_list(const char *command, struct err *e)
+{
+	struct nft_ctx *nft = context_new(e);
+	json_t *all = NULL, *list = NULL;
+
+	if (nft == NULL)
+		return NULL;
+	nft_ctx_output_set_flags(nft, NFT_CTX_OUTPUT_JSON);
+	if (nft_run_cmd_from_buffer(nft, command) != 0)
+		(void)run_failed(nft, e);
+	else
+		all = json_loads(nft_ctx_get_output_buffer(nft), 0, NULL);
+	list = json_incref(json_object_get(all, "nftables"));
+	if (all != NULL && list == NULL)
+		err_at(e, 0, 0, "nftables: its list cannot be read");
+	json_decref(all);
+	nft_ctx_free(nft);
+	return list;
+}
+
+void nft_script_open(struct nft_script *s)
+{
+	*s = (struct nft_script){ 0 };
+	s->to = open_memstream(&s->text, &s->size);
+}
+
+bool nft_script_run(struct nft_script *s, struct err *e)
+{
+	bool ok = s->to != NULL && fclose(s->to) == 0;
+
+	if (!ok)
+		err_at(e, 0, 0, "out of memory");
+	ok = ok && nft_run(s->text, e);
+	free(s->text);
+	return ok;
+}

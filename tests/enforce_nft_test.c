@@ -1,0 +1,986 @@
+/* SPDX-License-Identifier: ISC */
+/* The nftables backend against the reference matcher, with real frames.
+ *
+ * Random rules and random frames (flow_random.h) over a veth pair, in a network namespace of this
+ * program's own.  Each frame has a number in its source address; what comes out behind the hook,
+ * and every rule's counters, must be what the first rule in order that flow_match names asks for.
+ * HEADGATE_SEED repeats a run, HEADGATE_COMPARISONS makes it longer. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <net/if.h>
+#include <poll.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "enforce/nft.h"
+#include "enforce/nft_rule.h"
+#include "enforce/nft_run.h"
+#include "flow/flow.h"
+#include "tests/flow_random.h"
+
+enum {
+	COMPARISONS = 30000,
+	FAULT_COMPARISONS = 10000, /* so many must be enough to see a planted fault */
+	SET_RULES = 24,
+	SET_RULES_MANY = 300, /* of one set in so many: */
+	SET_MANY_ONE_IN = 8,
+	SET_BATCHES = 6, /* between them the rules change */
+	BATCH = 100,
+	FRAME_MAX = 18 + RANDOM_PACKET_MAX,
+	ETHERTYPE_LAST = 0x88b5 /* of the frame that says that a batch is over */
+};
+
+static struct rnd chance = { 1 };
+
+static uint64_t env_number(const char *name, uint64_t otherwise)
+{
+	const char *text = getenv(name);
+
+	return text != NULL && *text != '\0' ? strtoull(text, NULL, 0) : otherwise;
+}
+
+static uint64_t run_seed(void)
+{
+	static uint64_t seed;
+
+	if (seed != 0)
+		return seed;
+	if (getrandom(&seed, sizeof(seed), 0) < 0)
+		seed = 1;
+	seed = env_number("HEADGATE_SEED", seed) | 1;
+	printf("# HEADGATE_SEED=%llu\n", (unsigned long long)seed);
+	return seed;
+}
+
+/* ---- The wire --------------------------------------------------------------------------- */
+
+static const char *const interfaces[] = { "hg1" };
+static struct enforce_options options = { .interfaces = interfaces, .interface_count = 1 };
+
+static int sender = -1, behind[3]; /* sockets: into hg0; behind the hook of hg1, by ETHERTYPE */
+
+static int packet_socket(const char *name, uint16_t protocol)
+{
+	struct sockaddr_ll at = { .sll_family = AF_PACKET,
+				  .sll_protocol = htons(protocol),
+				  .sll_ifindex = (int)if_nametoindex(name) };
+	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0), size = 1 << 24;
+
+	assert_true(fd >= 0);
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+	return fd;
+}
+
+/* Without a shell, whose own `ip` may know less. */
+static bool run(const char *words)
+{
+	char copy[128], *argv[16], *rest = NULL;
+	int n = 0, status;
+	pid_t child;
+
+	(void)snprintf(copy, sizeof(copy), "%s", words);
+	for (char *w = strtok_r(copy, " ", &rest); w != NULL && n < 15;
+	     w = strtok_r(NULL, " ", &rest))
+		argv[n++] = w;
+	argv[n] = NULL;
+	child = fork();
+	if (child == 0 && n > 0) {
+		execvp(argv[0], argv);
+		_exit(127);
+	}
+	return child > 0 && waitpid(child, &status, 0) == child && status == 0;
+}
+
+/* No frames of the kernel's own. */
+static bool silence(const char *interface)
+{
+	char path[64];
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/disable_ipv6", interface);
+	file = fopen(path, "w");
+	if (file == NULL)
+		return false;
+	(void)fputs("1", file);
+	return fclose(file) == 0;
+}
+
+static int make_wire(void **state)
+{
+	cpu_set_t one;
+
+	(void)state;
+	/* On one CPU frames keep their order. */
+	CPU_ZERO(&one);
+	CPU_SET(sched_getcpu(), &one);
+	if (sched_setaffinity(0, sizeof(one), &one) < 0 || unshare(CLONE_NEWNET) < 0) {
+		printf("# %s\n", strerror(errno));
+		return -1;
+	}
+	if (!run("ip link add hg0 type veth peer name hg1") || !silence("hg0") || !silence("hg1") ||
+	    !run("ip link set hg0 arp off up") || !run("ip link set hg1 arp off up"))
+		return -1;
+	sender = packet_socket("hg0", 0);
+	/* A socket for all protocols would be in front of the hook. */
+	behind[0] = packet_socket("hg1", ETH_P_IP);
+	behind[1] = packet_socket("hg1", ETH_P_IPV6);
+	behind[2] = packet_socket("hg1", ETHERTYPE_LAST);
+	return 0;
+}
+
+struct frame {
+	uint8_t octets[FRAME_MAX];
+	size_t len, ip; /* ip: where the packet is */
+	enum flow_family family;
+};
+
+static void send_frame(const struct frame *f)
+{
+	if (send(sender, f->octets, f->len, 0) != (ssize_t)f->len)
+		fail_msg("a frame of %zu octets: %s", f->len, strerror(errno));
+}
+
+static void write_ethernet(struct frame *f, uint32_t number, uint16_t type, bool tagged)
+{
+	struct wr w = wr_over(f->octets, sizeof(f->octets));
+
+	wr_uint(&w, 6, 0x020000000001); /* for nobody here */
+	wr_u16(&w, 0x0200);
+	wr_u32(&w, number);
+	if (tagged)
+		wr_u32(&w, 0x81000007);
+	wr_u16(&w, type);
+	f->ip = f->len = wr_len(&w);
+}
+
+/* Marks those that came through, until the last of the batch has. */
+static void receive_batch(bool *came, uint32_t count)
+{
+	struct frame f;
+	struct pollfd last = { .fd = behind[2], .events = POLLIN };
+
+	write_ethernet(&f, count, ETHERTYPE_LAST, false);
+	f.len += 46;
+	send_frame(&f);
+	if (poll(&last, 1, 5000) != 1)
+		fail_msg("the last frame has not come");
+	(void)recv(behind[2], f.octets, sizeof(f.octets), MSG_DONTWAIT);
+	for (int i = 0; i < 2; i++)
+		while (recv(behind[i], f.octets, sizeof(f.octets), MSG_DONTWAIT) > 0) {
+			struct rd r = rd_over(f.octets + 8, 4);
+			uint32_t number = rd_u32(&r);
+
+			assert_true(number < count);
+			came[number] = true;
+		}
+}
+
+/* ---- What is claimed -------------------------------------------------------------------- */
+
+/* IPv6: no AH, no more than eight extension headers, none that is cut, one fragment header at most,
+ * and behind extension headers no padding. */
+static bool chain_is_claimed(const uint8_t *packet, size_t len, bool padded)
+{
+	uint8_t next = packet[6], kind;
+	size_t at = 40, octets;
+
+	for (int walked = 0, fragments = 0;; walked++) {
+		kind = next;
+		if (kind != 0 && kind != 43 && kind != 44 && kind != 51 && kind != 60)
+			return true;
+		fragments += kind == 44;
+		if (padded || kind == 51 || walked == 8 || fragments > 1)
+			return false;
+		if (at + 2 > len)
+			return true;
+		octets = kind == 44 ? 8 : ((size_t)packet[at + 1] + 1) * 8;
+		if (at + octets > len)
+			return false;
+		if (kind == 44 && (packet[at + 2] != 0 || packet[at + 3] > 7))
+			return true; /* a later fragment */
+		next = packet[at];
+		at += octets;
+	}
+}
+
+/* The octets of the packet that count for the reference; 0: nothing is claimed for it.  A frame
+ * that is shorter than its IPv4 header says has no transport header here. */
+static size_t claimed(const struct frame *f)
+{
+	const uint8_t *p = f->octets + f->ip;
+	size_t len = f->len - f->ip, says;
+
+	if (f->family == FLOW_IPV4) {
+		if (len < 20)
+			return len;
+		says = (size_t)p[2] << 8 | p[3];
+		return says > len && (size_t)(p[0] & 15u) * 4 <= len ? (size_t)(p[0] & 15u) * 4
+								     : len;
+	}
+	if (len < 40)
+		return len;
+	says = ((size_t)p[4] << 8 | p[5]) + 40;
+	return says <= len && chain_is_claimed(p, len, says < len) ? len : 0;
+}
+
+/* Sometimes a length that ends within the transport header, with padding behind it, or one that
+ * ends a chain of IPv6 headers where the octets do. */
+static void make_edge(struct frame *f)
+{
+	uint8_t *p = f->octets + f->ip;
+	size_t len = f->len - f->ip, at = f->family == FLOW_IPV4 ? 2 : 4, says;
+
+	if (len < (f->family == FLOW_IPV4 ? 20u : 40u) || !rnd_one_in(&chance, 3))
+		return;
+	says = rnd_below(&chance, 20);
+	if (f->family == FLOW_IPV4)
+		says += (size_t)(p[0] & 15u) * 4;
+	else if (rnd_one_in(&chance, 2))
+		says = len - 40;
+	p[at] = (uint8_t)(says >> 8);
+	p[at + 1] = (uint8_t)says;
+}
+
+static void make_frame(struct frame *f, uint32_t number)
+{
+	uint8_t packet[RANDOM_PACKET_MAX];
+	size_t len;
+
+	f->family = rnd_one_in(&chance, 2) ? FLOW_IPV4 : FLOW_IPV6;
+	write_ethernet(f, number, f->family == FLOW_IPV4 ? ETH_P_IP : ETH_P_IPV6,
+		       rnd_one_in(&chance, 5));
+	do {
+		len = random_packet(&chance, f->family, packet);
+		memcpy(f->octets + f->ip, packet, len);
+		f->len = f->ip + len;
+		make_edge(f);
+		/* The kernel takes no tag with less than two octets behind it. */
+	} while (len < 2 || claimed(f) == 0);
+}
+
+/* ---- The comparison --------------------------------------------------------------------- */
+
+struct set {
+	struct ruleset rules;
+	struct rule **list; /* in force, in order */
+	size_t count;
+};
+
+struct outcome {
+	uint64_t compared, matched, different;
+	uint64_t rules, refused, changes;
+};
+
+static bool stale; /* the kernel is not told of changes */
+
+static void add_rule(struct set *s)
+{
+	uint8_t room[RANDOM_NLRI_MAX];
+	struct flow_nlri n = { .family = rnd_one_in(&chance, 2) ? FLOW_IPV4 : FLOW_IPV6,
+			       .octets = room };
+	struct rule *r;
+
+	n.len = random_nlri(&chance, n.family, room);
+	assert_true(flow_nlri_check(&n, NULL));
+	r = ruleset_need(&s->rules, &n);
+	assert_non_null(r);
+	rule_set_then(r, &(struct flow_actions){ .has_rate_bytes = !rnd_one_in(&chance, 3) });
+	r->wanted = true;
+	ruleset_touch(&s->rules, r);
+}
+
+/* What was touched, into the kernel. */
+static void apply(struct nft *t, struct ruleset *rs)
+{
+	struct err e = { 0 };
+	size_t n = rs->touched_count;
+
+	if (!nft_change(t, rs->touched, n, &e))
+		fail_msg("%s", e.text);
+	rs->touched_count = 0;
+	for (size_t i = 0; i < n; i++)
+		rs->touched[i]->touched = false;
+	for (size_t i = 0; i < n; i++)
+		if (!rs->touched[i]->wanted)
+			ruleset_remove(rs, rs->touched[i]);
+}
+
+static void count_refused(struct rule *r, void *ctx)
+{
+	struct outcome *o = ctx;
+
+	o->refused += !r->match_ok;
+}
+
+static void set_list(struct set *s, struct outcome *o)
+{
+	size_t kept = 0;
+
+	free(s->list);
+	s->list = ruleset_in_order(&s->rules, &s->count);
+	assert_non_null(s->list);
+	for (size_t i = 0; i < s->count; i++) {
+		if (s->list[i]->slot >= 0)
+			s->list[kept++] = s->list[i];
+		else
+			assert_true(stale);
+	}
+	s->count = kept;
+	o->rules += s->rules.map.count;
+	ruleset_each(&s->rules, count_refused, o);
+}
+
+static void ruleset_start(struct ruleset *rs)
+{
+	ruleset_init(rs, 1);
+	rs->able = &plan_able_nft;
+}
+
+static void unwant_some(struct rule *r, void *ctx)
+{
+	struct ruleset *rs = ctx;
+
+	if (!rnd_one_in(&chance, 8))
+		return;
+	r->wanted = false;
+	ruleset_touch(rs, r);
+}
+
+static void unwant(struct rule *r, void *ctx)
+{
+	r->wanted = false;
+	ruleset_touch(ctx, r);
+}
+
+/* Some go, some come, some do something else. */
+static void set_change(struct set *s, struct nft *t, struct outcome *o)
+{
+	ruleset_each(&s->rules, unwant_some, &s->rules);
+	for (uint32_t comes = 1 + rnd_below(&chance, 4); comes > 0; comes--)
+		add_rule(s);
+	if (s->count > 0) {
+		struct rule *r = s->list[rnd_below(&chance, (uint32_t)s->count)];
+
+		rule_set_then(r, &(struct flow_actions){ .has_rate_bytes =
+								 r->then.kind == XDP_THEN_ACCEPT });
+		ruleset_touch(&s->rules, r);
+	}
+	if (!stale)
+		apply(t, &s->rules);
+	set_list(s, o);
+	o->changes++;
+}
+
+/* Plain: the first in order that matches. */
+static struct rule *reference(const struct set *s, const struct frame *f)
+{
+	size_t len = claimed(f);
+
+	for (size_t i = 0; i < s->count; i++)
+		if (s->list[i]->nlri.family == f->family &&
+		    flow_match(&s->list[i]->nlri, f->octets + f->ip, len))
+			return s->list[i];
+	return NULL;
+}
+
+static void print_hex(const char *what, const uint8_t *octets, size_t len)
+{
+	printf("# %s ", what);
+	for (size_t i = 0; i < len; i++)
+		printf("%02x", octets[i]);
+	printf("\n");
+}
+
+static bool drops(const struct rule *r)
+{
+	return r != NULL && r->then.kind == XDP_THEN_DISCARD;
+}
+
+static struct frame frames[BATCH];
+
+/* What a rule's counter should say is kept in reported_counters.packets. */
+static void compare_batch(const struct set *s, struct outcome *o, bool explain)
+{
+	struct rule *first[BATCH];
+	bool came[BATCH] = { false };
+
+	for (uint32_t i = 0; i < BATCH; i++) {
+		make_frame(&frames[i], i);
+		first[i] = reference(s, &frames[i]);
+		if (first[i] != NULL)
+			first[i]->reported_counters.packets++;
+		send_frame(&frames[i]);
+	}
+	receive_batch(came, BATCH);
+	for (uint32_t i = 0; i < BATCH; i++) {
+		const struct frame *f = &frames[i];
+
+		o->compared++;
+		o->matched += first[i] != NULL;
+		if (came[i] != drops(first[i]))
+			continue;
+		if (explain && o->different == 0) {
+			print_hex(came[i] ? "came" : "was dropped", f->octets, f->len);
+			if (first[i] != NULL)
+				print_hex("first match", first[i]->nlri.octets, first[i]->nlri.len);
+		}
+		o->different++;
+	}
+}
+
+static uint64_t count_of(struct nft *t, const struct rule *r)
+{
+	struct err e = { 0 };
+
+	if (!nft_counters(t, &e))
+		fail_msg("%s", e.text);
+	return r != NULL ? r->now.packets : 0;
+}
+
+/* Sends the batch again, one by one, to name the frame. */
+static void find_miscounted(struct nft *t, const struct set *s)
+{
+	bool came[BATCH];
+
+	for (uint32_t i = 0; i < BATCH; i++) {
+		struct rule *first = reference(s, &frames[i]);
+		uint64_t before = count_of(t, first);
+
+		send_frame(&frames[i]);
+		receive_batch(came, BATCH);
+		if (first == NULL || count_of(t, first) == before + 1)
+			continue;
+		print_hex("miscounted", frames[i].octets, frames[i].len);
+		print_hex("first match", first->nlri.octets, first->nlri.len);
+		return;
+	}
+}
+
+/* Every counter says what it should. */
+static void compare_counters(struct nft *t, const struct set *s, struct outcome *o, bool explain)
+{
+	uint64_t before = o->different;
+
+	(void)count_of(t, NULL);
+	for (size_t i = 0; i < s->count; i++)
+		o->different += s->list[i]->now.packets != s->list[i]->reported_counters.packets;
+	if (explain && o->different > before)
+		find_miscounted(t, s);
+}
+
+static struct nft *open_or_fail(struct ruleset *rs)
+{
+	struct err e = { 0 };
+	struct nft *t = nft_open(&options, rs, &e);
+
+	if (t == NULL)
+		fail_msg("%s", e.text);
+	return t;
+}
+
+static void close_all(struct nft *t)
+{
+	struct err e = { 0 };
+
+	if (!nft_remove(t, &e))
+		fail_msg("%s", e.text);
+	nft_free(t);
+}
+
+static void oracle_set(struct nft *t, struct ruleset *rs, struct outcome *o, bool explain)
+{
+	struct set s = { .rules = *rs };
+	uint32_t want = 1 + rnd_below(&chance, rnd_one_in(&chance, SET_MANY_ONE_IN) ? SET_RULES_MANY
+										    : SET_RULES);
+
+	while (want-- > 0)
+		add_rule(&s);
+	apply(t, &s.rules);
+	set_list(&s, o);
+	for (int batch = 0; batch < SET_BATCHES && o->different == 0; batch++) {
+		if (batch > 0)
+			set_change(&s, t, o);
+		compare_batch(&s, o, explain);
+		if (!stale)
+			compare_counters(t, &s, o, explain);
+	}
+	ruleset_each(&s.rules, unwant, &s.rules);
+	apply(t, &s.rules);
+	free(s.list);
+	*rs = s.rules;
+}
+
+/* Stops at the first difference. */
+static struct outcome oracle(void (*plant)(void), uint64_t comparisons, uint64_t seed, bool explain)
+{
+	struct outcome o = { 0 };
+	struct ruleset rs;
+	struct nft *t;
+
+	ruleset_start(&rs);
+	t = open_or_fail(&rs);
+	if (plant != NULL)
+		plant();
+	chance.state = seed;
+	while (o.compared < comparisons && o.different == 0)
+		oracle_set(t, &rs, &o, explain);
+	ruleset_done(&rs);
+	close_all(t);
+	return o;
+}
+
+static void test_agrees_with_reference(void **state)
+{
+	uint64_t n = env_number("HEADGATE_COMPARISONS", COMPARISONS);
+	struct outcome o = oracle(NULL, n, run_seed(), true);
+
+	(void)state;
+	printf("# %llu frames, %llu matched, %llu different\n", (unsigned long long)o.compared,
+	       (unsigned long long)o.matched, (unsigned long long)o.different);
+	printf("# %llu rules, %llu refused, %llu changes\n", (unsigned long long)o.rules,
+	       (unsigned long long)o.refused, (unsigned long long)o.changes);
+	assert_int_equal(o.different, 0);
+	assert_true(o.compared >= n);
+	assert_true(o.matched * 3 >= o.compared);
+	assert_true(o.refused * 10 <= o.rules);
+}
+
+/* ---- Planted faults --------------------------------------------------------------------- */
+
+/* Takes out the first rule of the chain. */
+static void delete_first(const char *chain)
+{
+	char command[160];
+	struct err e = { 0 };
+	json_t *list, *o;
+	json_int_t handle = 0;
+	size_t i;
+
+	(void)snprintf(command, sizeof(command), "list chain " NFT_TABLE " %s\n", chain);
+	list = nft_list(command, &e);
+	if (list == NULL)
+		fail_msg("%s", e.text);
+	json_array_foreach(list, i, o)
+	{
+		const json_t *rule = json_object_get(o, "rule");
+
+		if (rule != NULL && handle == 0)
+			handle = json_integer_value(json_object_get(rule, "handle"));
+	}
+	json_decref(list);
+	(void)snprintf(command, sizeof(command), "delete rule " NFT_TABLE " %s handle %lld\n",
+		       chain, (long long)handle);
+	if (!nft_run(command, &e))
+		fail_msg("%s", e.text);
+}
+
+static void no_fragment_guard(void)
+{
+	delete_first("ipv4");
+}
+
+static void no_options(void)
+{
+	delete_first("ipv4-header");
+}
+
+static void finds(void (*plant)(void))
+{
+	struct outcome o = oracle(plant, FAULT_COMPARISONS, run_seed() ^ 0x5555, false);
+
+	printf("# found after %llu frames\n", (unsigned long long)o.compared);
+	assert_true(o.different > 0);
+}
+
+static void test_finds_missing_fragment_guard(void **state)
+{
+	(void)state;
+	finds(no_fragment_guard);
+}
+
+static void test_finds_missing_header_length(void **state)
+{
+	(void)state;
+	finds(no_options);
+}
+
+static void test_finds_stale_rules(void **state)
+{
+	(void)state;
+	stale = true;
+	finds(NULL);
+	stale = false;
+}
+
+/* ---- Verdicts and lives ----------------------------------------------------------------- */
+
+static struct rule *want(struct ruleset *rs, const char *match, const struct flow_actions *a)
+{
+	struct flow_text_options o = { .family = FLOW_IPV4 };
+	struct flow_rule rule;
+	struct flow_nlri n;
+	struct err e = { 0 };
+	char text[512];
+	struct rule *r;
+
+	(void)snprintf(text, sizeof(text), "match { %s }", match);
+	if (!flow_text_rule(text, strlen(text), &o, &rule, &e))
+		fail_msg("%s: %s", match, e.text);
+	n = flow_rule_nlri(&rule);
+	r = ruleset_need(rs, &n);
+	assert_non_null(r);
+	rule_set_then(r, a);
+	r->wanted = true;
+	ruleset_touch(rs, r);
+	return r;
+}
+
+/* UDP to 192.0.2.1, this many octets. */
+static void udp_frame(struct frame *f, uint32_t number, uint16_t octets)
+{
+	uint8_t *ip;
+
+	write_ethernet(f, number, ETH_P_IP, false);
+	ip = f->octets + f->ip;
+	memset(ip, 0, octets);
+	ip[0] = 0x45;
+	ip[2] = (uint8_t)(octets >> 8);
+	ip[3] = (uint8_t)octets;
+	ip[9] = 17;
+	memcpy(ip + 16, (const uint8_t[]){ 192, 0, 2, 1 }, 4);
+	f->len += octets;
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+enum {
+	FLOOD = 400
+};
+
+/* Sends frames as fast as it goes, so many times; how many came through. */
+static unsigned flood(uint16_t octets, unsigned times, double *ret_seconds)
+{
+	double start = now();
+	unsigned total = 0;
+	struct frame f;
+
+	for (; times > 0; times--) {
+		bool came[FLOOD] = { false };
+
+		for (uint32_t i = 0; i < FLOOD; i++) {
+			udp_frame(&f, i, octets);
+			send_frame(&f);
+		}
+		receive_batch(came, FLOOD);
+		for (int i = 0; i < FLOOD; i++)
+			total += came[i];
+		usleep(20000);
+	}
+	*ret_seconds = now() - start;
+	return total;
+}
+
+static void limit_holds(const struct flow_actions *a, uint16_t octets, double rate, double at_once)
+{
+	struct err e = { 0 };
+	struct ruleset rs;
+	struct nft *t;
+	struct rule *r;
+	unsigned passed;
+	double seconds;
+
+	ruleset_start(&rs);
+	t = open_or_fail(&rs);
+	r = want(&rs, "destination 192.0.2.1/32;", a);
+	apply(t, &rs);
+	assert_true(r->slot >= 0);
+	passed = flood(octets, 40, &seconds);
+	printf("# %u of %d in %.2f s\n", passed, 40 * FLOOD, seconds);
+	assert_true(passed <= at_once + rate * seconds * 1.02 + 1);
+	assert_true(passed >= at_once + rate * seconds * 0.9 - 2);
+	assert_true(nft_counters(t, &e));
+	assert_int_equal(r->now.packets, 40 * FLOOD);
+	assert_int_equal(r->now.dropped_packets, 40 * FLOOD - passed);
+	assert_int_equal(r->now.octets, (uint64_t)40 * FLOOD * octets);
+	assert_int_equal(r->now.dropped_octets, (uint64_t)(40 * FLOOD - passed) * octets);
+	ruleset_done(&rs);
+	close_all(t);
+}
+
+static void test_limits_packets(void **state)
+{
+	(void)state;
+	limit_holds(&(struct flow_actions){ .has_rate_packets = true, .rate_packets = 100.5f }, 100,
+		    100.5, 4);
+}
+
+/* The kernel's bucket of octets holds a second's worth. */
+static void test_limits_octets(void **state)
+{
+	(void)state;
+	limit_holds(&(struct flow_actions){ .has_rate_bytes = true, .rate_bytes = 50000 }, 500, 100,
+		    100);
+}
+
+static void test_refuses_with_a_reason(void **state)
+{
+	static const struct {
+		struct flow_actions a;
+		const char *why;
+	} rows[] = {
+		{ { .has_mark = true, .mark = 10 }, "mark" },
+		{ { .has_rate_bytes = true, .rate_bytes = 99.5f }, "whole octets" },
+		{ { .has_rate_bytes = true, .rate_bytes = 2e9f }, "more than 1000000000 octets" },
+		{ { .has_rate_packets = true, .rate_packets = 3e6f }, "more than 2000000 packets" },
+		{ { .has_rate_packets = true,
+		    .has_rate_bytes = true,
+		    .rate_packets = 1,
+		    .rate_bytes = 1000 },
+		  "octets and packets at once" },
+	};
+	struct ruleset rs;
+
+	(void)state;
+	ruleset_start(&rs);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct rule *r = want(&rs, "destination 192.0.2.1/32;", &rows[i].a);
+
+		assert_false(r->then_ok);
+		assert_non_null(strstr(rule_reason(r), rows[i].why));
+	}
+	ruleset_done(&rs);
+}
+
+static void test_full_table_says_so(void **state)
+{
+	struct ruleset rs;
+	struct nft *t;
+	struct rule *r = NULL;
+
+	(void)state;
+	ruleset_start(&rs);
+	t = open_or_fail(&rs);
+	for (unsigned i = 0; i <= NFT_RULES_MAX; i++) {
+		char match[64];
+
+		(void)snprintf(match, sizeof(match), "destination 192.0.%u.%u/32;", i >> 8,
+			       i & 255);
+		r = want(&rs, match, &(struct flow_actions){ .has_rate_bytes = true });
+	}
+	apply(t, &rs);
+	assert_int_equal(nft_in_force(t), NFT_RULES_MAX);
+	assert_true(r->slot < 0);
+	assert_non_null(strstr(rule_reason(r), "table full"));
+	ruleset_done(&rs);
+	close_all(t);
+}
+
+/* Rules, counters and the hub's epoch outlive the enforcer; so does one rule of many octets. */
+static void test_outlives_the_enforcer(void **state)
+{
+	char longest[480] = "protocol udp; packet-length ";
+	struct ruleset before, after;
+	struct frame f;
+	struct err e = { 0 };
+	bool came[2] = { false };
+	struct rule *host, *of_many, *again;
+	struct nft *t;
+	size_t count;
+
+	(void)state;
+	for (int i = 0; i < 50; i++)
+		(void)snprintf(longest + strlen(longest), sizeof(longest) - strlen(longest),
+			       "%s=%d", i > 0 ? " " : "[ ", 1000 + 3 * i);
+	(void)snprintf(longest + strlen(longest), sizeof(longest) - strlen(longest), " ];");
+	ruleset_start(&before);
+	t = open_or_fail(&before);
+	host = want(&before, "destination 192.0.2.1/32;",
+		    &(struct flow_actions){ .has_rate_bytes = true });
+	of_many = want(&before, longest,
+		       &(struct flow_actions){ .has_rate_packets = true, .rate_packets = 0.25f });
+	apply(t, &before);
+	nft_epoch_set(t, "a \"hub\" of the past");
+	udp_frame(&f, 0, 100);
+	send_frame(&f);
+	receive_batch(came, 2);
+	assert_false(came[0]);
+	nft_free(t);
+
+	ruleset_start(&after);
+	t = open_or_fail(&after);
+	assert_string_equal(nft_epoch(t), "a \"hub\" of the past");
+	free(ruleset_in_order(&after, &count));
+	assert_int_equal(count, 2);
+	again = ruleset_find(&after, &of_many->nlri);
+	assert_non_null(again);
+	assert_true(plan_then_equal(&again->installed, &of_many->then));
+	again = ruleset_find(&after, &host->nlri);
+	assert_non_null(again);
+	udp_frame(&f, 1, 100);
+	send_frame(&f);
+	receive_batch(came, 2);
+	assert_false(came[1]);
+	assert_true(nft_counters(t, &e));
+	assert_int_equal(again->now.packets, 2);
+	assert_int_equal(again->now.dropped_octets, 200);
+	assert_false(nft_flush(&e)); /* one is at work */
+	nft_free(t);
+
+	assert_true(nft_flush(&e));
+	assert_true(nft_flush(&e)); /* nothing is there */
+	send_frame(&f);
+	receive_batch(came, 2);
+	assert_true(came[1]);
+	ruleset_done(&before);
+	ruleset_done(&after);
+}
+
+static void test_monitor_drops_nothing(void **state)
+{
+	struct enforce_options enforced = options;
+	struct ruleset rs;
+	struct frame f;
+	struct err e = { 0 };
+	bool came[2] = { false };
+	struct rule *r;
+	struct nft *t;
+
+	(void)state;
+	ruleset_start(&rs);
+	t = open_or_fail(&rs);
+	(void)want(&rs, "destination 192.0.2.1/32;",
+		   &(struct flow_actions){ .has_rate_bytes = true });
+	apply(t, &rs);
+	nft_free(t);
+	ruleset_done(&rs);
+
+	options.monitor = true;
+	ruleset_start(&rs);
+	t = open_or_fail(&rs);
+	options = enforced;
+	r = want(&rs, "destination 192.0.2.1/32;",
+		 &(struct flow_actions){ .has_rate_bytes = true });
+	udp_frame(&f, 1, 100);
+	send_frame(&f);
+	receive_batch(came, 2);
+	assert_true(came[1]);
+	assert_true(nft_counters(t, &e));
+	assert_int_equal(r->now.packets, 1);
+	assert_int_equal(r->now.dropped_packets, 0);
+	ruleset_done(&rs);
+	close_all(t);
+}
+
+/* As `nft flush ruleset` of somebody else's start script does it. */
+static void test_table_that_is_gone_is_made_anew(void **state)
+{
+	struct ruleset rs;
+	struct frame f;
+	struct err e = { 0 };
+	bool came[3] = { false };
+	struct rule *r;
+	struct nft *t;
+
+	(void)state;
+	ruleset_start(&rs);
+	t = open_or_fail(&rs);
+	r = want(&rs, "destination 192.0.2.1/32;",
+		 &(struct flow_actions){ .has_rate_bytes = true });
+	apply(t, &rs);
+	udp_frame(&f, 0, 100);
+	send_frame(&f);
+	receive_batch(came, 3);
+	assert_true(nft_counters(t, &e));
+	assert_true(nft_run("flush ruleset\n", &e));
+	udp_frame(&f, 1, 100);
+	send_frame(&f);
+	receive_batch(came, 3);
+	assert_true(nft_refresh(t));
+	udp_frame(&f, 2, 100);
+	send_frame(&f);
+	receive_batch(came, 3);
+	assert_false(came[0]);
+	assert_true(came[1]);
+	assert_false(came[2]);
+	assert_true(nft_counters(t, &e));
+	assert_int_equal(r->before.packets + r->now.packets, 2);
+	ruleset_done(&rs);
+	close_all(t);
+}
+
+/* Where packets are merged before the hook, lengths and numbers are not those of the wire. */
+static void test_merging_interface_refuses_lengths(void **state)
+{
+	struct ruleset rs;
+	struct rule *length, *other;
+	struct nft *t;
+
+	(void)state;
+	ruleset_start(&rs);
+	t = open_or_fail(&rs);
+	length = want(&rs, "packet-length =100;", &(struct flow_actions){ .has_rate_bytes = true });
+	other = want(&rs, "protocol udp;", &(struct flow_actions){ .has_rate_bytes = true });
+	apply(t, &rs);
+	assert_true(length->slot >= 0 && other->slot >= 0);
+	assert_true(run("ethtool -K hg1 gro on"));
+	assert_true(nft_refresh(t));
+	ruleset_touch(&rs, length);
+	ruleset_touch(&rs, other);
+	apply(t, &rs);
+	assert_true(length->slot < 0 && other->slot >= 0);
+	assert_non_null(strstr(rule_reason(length), "hg1 merges packets"));
+	assert_true(run("ethtool -K hg1 gro off"));
+	assert_true(nft_refresh(t));
+	ruleset_touch(&rs, length);
+	apply(t, &rs);
+	assert_true(length->slot >= 0);
+	ruleset_done(&rs);
+	close_all(t);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_agrees_with_reference),
+		cmocka_unit_test(test_finds_missing_fragment_guard),
+		cmocka_unit_test(test_finds_missing_header_length),
+		cmocka_unit_test(test_finds_stale_rules),
+		cmocka_unit_test(test_limits_packets),
+		cmocka_unit_test(test_limits_octets),
+		cmocka_unit_test(test_refuses_with_a_reason),
+		cmocka_unit_test(test_full_table_says_so),
+		cmocka_unit_test(test_outlives_the_enforcer),
+		cmocka_unit_test(test_monitor_drops_nothing),
+		cmocka_unit_test(test_table_that_is_gone_is_made_anew),
+		cmocka_unit_test(test_merging_interface_refuses_lengths),
+	};
+
+	if (geteuid() != 0) {
+		printf("1..0 # SKIP needs root\n");
+		return 0;
+	}
+	return cmocka_run_group_tests(tests, make_wire, NULL);
+}
