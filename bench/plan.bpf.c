@@ -79,5 +79,5 @@ int headgate(struct xdp_md *ctx)
 		return XDP_PASS;
 	if (s->mode == BENCH_FIND)
 		return XDP_DROP;
-	return act_on(&found, &packet, spare_packet(&found, &packet));
+	return act_on(ctx, &found, &packet, spare_packet(&found, &packet));
 }

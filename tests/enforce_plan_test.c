@@ -32,7 +32,6 @@ static void test_refuses_what_it_cannot_do(void **state)
 		"redirect to an address is not enforced");
 	refused(&(struct flow_actions){ .redirect = FLOW_REDIRECT_IP, .copy = true },
 		"copy to an address is not enforced");
-	refused(&(struct flow_actions){ .has_mark = true, .mark = 10 }, "mark is not enforced");
 	refused(&(struct flow_actions){ .sample = true }, "sample is not enforced");
 	refused(&(struct flow_actions){ .more = true },
 		"going on with later rules (traffic-action bit 47) is not enforced");
@@ -42,8 +41,8 @@ static void test_refuses_what_it_cannot_do(void **state)
 static void test_a_discard_with_something_else_is_refused_too(void **state)
 {
 	(void)state;
-	refused(&(struct flow_actions){ .has_rate_bytes = true, .has_mark = true },
-		"mark is not enforced");
+	refused(&(struct flow_actions){ .has_rate_bytes = true, .sample = true },
+		"sample is not enforced");
 }
 
 static void test_refuses_rates_that_are_no_numbers(void **state)
@@ -114,9 +113,14 @@ static void test_both_rates_are_kept(void **state)
 static void test_what_was_written_reads_back_equal(void **state)
 {
 	static const struct plan_then all[] = {
-		{ XDP_THEN_ACCEPT, { 0, 0 } },        { XDP_THEN_DISCARD, { 0, 0 } },
-		{ XDP_THEN_RATE, { 9600, 0 } },       { XDP_THEN_RATE, { 0, 0.25f } },
-		{ XDP_THEN_RATE, { 1e-40f, 3e38f } }, { XDP_THEN_RATE, { 12.5e9f, 100e6f } },
+		{ .kind = XDP_THEN_ACCEPT },
+		{ .kind = XDP_THEN_DISCARD },
+		{ .kind = XDP_THEN_RATE, .rate = { 9600, 0 } },
+		{ .kind = XDP_THEN_RATE, .rate = { 0, 0.25f } },
+		{ .kind = XDP_THEN_RATE, .rate = { 1e-40f, 3e38f } },
+		{ .kind = XDP_THEN_RATE, .rate = { 12.5e9f, 100e6f } },
+		{ .kind = XDP_THEN_ACCEPT, .marks = true },
+		{ .kind = XDP_THEN_RATE, .rate = { 9600, 0 }, .marks = true, .dscp = 63 },
 	};
 
 	(void)state;
@@ -126,8 +130,33 @@ static void test_what_was_written_reads_back_equal(void **state)
 
 		plan_then_write(&all[i], &x);
 		plan_then_read(&x, &back);
-		assert_true(plan_then_equal(&all[i], &back));
+		for (size_t j = 0; j < sizeof(all) / sizeof(all[0]); j++)
+			assert_int_equal(plan_then_equal(&all[j], &back), i == j);
 	}
+}
+
+static void test_mark_goes_with_accept_and_rates(void **state)
+{
+	struct flow_actions a = { .has_mark = true, .mark = 46 };
+	struct plan_then t = made(&a);
+
+	(void)state;
+	assert_int_equal(t.kind, XDP_THEN_ACCEPT);
+	assert_true(t.marks && t.dscp == 46);
+	a.has_rate_packets = true;
+	a.rate_packets = 10;
+	t = made(&a);
+	assert_int_equal(t.kind, XDP_THEN_RATE);
+	assert_true(t.marks && t.dscp == 46);
+}
+
+/* Or two rules that drop would not share their action. */
+static void test_what_is_dropped_is_not_marked(void **state)
+{
+	(void)state;
+	assert_false(
+		made(&(struct flow_actions){ .has_rate_bytes = true, .has_mark = true, .mark = 46 })
+			.marks);
 }
 
 /* Time of the longest packet in a limit's own units; it must fit, whatever the rate. */
@@ -136,10 +165,10 @@ static void test_costs_are_the_rates_reciprocal(void **state)
 	struct xdp_then x;
 
 	(void)state;
-	plan_then_write(&(struct plan_then){ XDP_THEN_RATE, { 1000, 0 } }, &x);
+	plan_then_write(&(struct plan_then){ .kind = XDP_THEN_RATE, .rate = { 1000, 0 } }, &x);
 	assert_int_equal(x.rate[XDP_UNIT_OCTETS].cost >> x.rate[XDP_UNIT_OCTETS].shift, 16000000);
 	assert_int_equal(x.rate[XDP_UNIT_PACKETS].cost, 0);
-	plan_then_write(&(struct plan_then){ XDP_THEN_RATE, { 0, 1e9f } }, &x);
+	plan_then_write(&(struct plan_then){ .kind = XDP_THEN_RATE, .rate = { 0, 1e9f } }, &x);
 	assert_int_equal(x.rate[XDP_UNIT_PACKETS].cost >> x.rate[XDP_UNIT_PACKETS].shift, 16);
 }
 
@@ -149,7 +178,8 @@ static void test_no_cost_overflows(void **state)
 	for (float rate = 1e-38f; rate < 1e38f; rate *= 3) {
 		struct xdp_then x;
 
-		plan_then_write(&(struct plan_then){ XDP_THEN_RATE, { rate, rate } }, &x);
+		plan_then_write(
+			&(struct plan_then){ .kind = XDP_THEN_RATE, .rate = { rate, rate } }, &x);
 		for (int i = 0; i < XDP_UNITS; i++) {
 			assert_true(x.rate[i].cost > 0);
 			assert_true(x.rate[i].cost < UINT64_MAX / 65575);
@@ -274,6 +304,8 @@ int main(void)
 		cmocka_unit_test(test_rate_zero_is_discard),
 		cmocka_unit_test(test_both_rates_are_kept),
 		cmocka_unit_test(test_what_was_written_reads_back_equal),
+		cmocka_unit_test(test_mark_goes_with_accept_and_rates),
+		cmocka_unit_test(test_what_is_dropped_is_not_marked),
 		cmocka_unit_test(test_costs_are_the_rates_reciprocal),
 		cmocka_unit_test(test_no_cost_overflows),
 		cmocka_unit_test(test_refuses_rules_of_a_vpn),

@@ -2,7 +2,8 @@
 /* The XDP program against the reference matcher, through the kernel's own test run.
  *
  * Random sets of rules, made to overlap, and random frames, made to hit the rules' edges: the
- * verdict and the counter that rose must be those of the first rule in order that flow_match names.
+ * verdict and the counter that rose must be those of the first rule in order that flow_match names,
+ * and the octets of what passes those that it asks for.
  * HEADGATE_SEED repeats a run, HEADGATE_COMPARISONS makes it longer. */
 #include <errno.h>
 #include <math.h>
@@ -629,10 +630,17 @@ struct outcome {
 /* Set: the kernel is not told of changes. */
 static bool stale;
 
+static struct flow_actions make_actions(void)
+{
+	return (struct flow_actions){ .has_rate_bytes = !one_in(4),
+				      .has_mark = one_in(2),
+				      .mark = (uint8_t)below(64) };
+}
+
 static void add_rule(struct set *s)
 {
 	uint8_t room[FLOW_NLRI_MAX];
-	struct flow_actions a = { .has_rate_bytes = !one_in(4) };
+	struct flow_actions a = make_actions();
 	struct flow_nlri n;
 	struct rule *r;
 
@@ -716,8 +724,10 @@ static void set_change(struct set *s, struct xdp *x, struct outcome *o)
 	if (s->count > 0 && one_in(2)) {
 		struct rule *r = s->list[below((uint32_t)s->count)];
 
+		struct flow_actions a = make_actions();
+
 		if (r->wanted)
-			rule_set_then(r, &(struct flow_actions){ .has_rate_bytes = one_in(2) });
+			rule_set_then(r, &a);
 		ruleset_touch(&s->rules, r);
 	}
 	if (!stale)
@@ -748,14 +758,18 @@ static struct rule *reference(const struct set *s, const struct frame *f)
 	return NULL;
 }
 
+/* What the kernel made of the last frame. */
+static uint8_t came_out[FRAME_MAX + 64];
+static size_t came_out_len;
+
 static uint32_t kernel_verdict(const struct xdp *x, const uint8_t *octets, size_t len)
 {
-	static uint8_t out[FRAME_MAX + 64];
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = octets, .data_size_in = (__u32)len,
-		    .data_out = out, .data_size_out = sizeof(out), .repeat = 1);
+		    .data_out = came_out, .data_size_out = sizeof(came_out), .repeat = 1);
 
 	if (bpf_prog_test_run_opts(xdp_program(x), &opts) < 0)
 		fail_msg("test run of %zu octets: %s", len, strerror(errno));
+	came_out_len = opts.data_size_out;
 	return opts.retval;
 }
 
@@ -784,22 +798,66 @@ static void print_difference(const struct set *s, const struct frame *f,
 	printf("# kernel verdict %u, %zu rules, theme %d\n", verdict, s->count, theme);
 }
 
+/* The sum of a header's 16-bit words, 1 to 65535; 65535 when its checksum is right. */
+static uint32_t header_sum(const uint8_t *ip)
+{
+	size_t len = (ip[0] & 0x0fu) * 4u;
+	uint32_t sum = 0;
+
+	for (size_t i = 0; i < len; i += 2)
+		sum += (uint32_t)ip[i] << 8 | ip[i + 1];
+	while (sum > 0xffff)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return sum;
+}
+
+static void put_dscp(uint8_t *ip, uint8_t dscp)
+{
+	if (ip[0] >> 4 == 4) {
+		ip[1] = (uint8_t)((ip[1] & 3) | dscp << 2);
+		return;
+	}
+	ip[0] = (uint8_t)((ip[0] & 0xf0) | dscp >> 2);
+	ip[1] = (uint8_t)((ip[1] & 0x3f) | (dscp & 3) << 6);
+}
+
+/* The frame goes on as it came, but for what this rule, if there is one, asks for.  A checksum that
+ * was wrong stays as wrong as it was. */
+static bool right_octets(const struct frame *f, const struct rule *marked)
+{
+	uint8_t wanted[FRAME_MAX];
+	uint8_t *ip = wanted + f->ip;
+
+	memcpy(wanted, f->octets, f->len);
+	if (marked != NULL) {
+		put_dscp(ip, marked->then.dscp);
+		if (ip[0] >> 4 == 4) {
+			if (header_sum(came_out + f->ip) != header_sum(f->octets + f->ip))
+				return false;
+			memcpy(ip + 10, came_out + f->ip + 10, 2);
+		}
+	}
+	return came_out_len == f->len && memcmp(came_out, wanted, f->len) == 0;
+}
+
 /* What a rule's counter should say is kept in reported_counters. */
 static bool compare(const struct xdp *x, struct set *s, const struct frame *f, struct rule *first,
 		    uint32_t *ret_verdict)
 {
 	uint32_t verdict = kernel_verdict(x, f->octets, f->len);
 	bool drop = first != NULL && first->then.kind == XDP_THEN_DISCARD;
-	int saved = drop ? protected_by(&s->protection, f) : -1;
+	const struct rule *marked = first != NULL && !drop && first->then.marks ? first : NULL;
+	int saved = drop || marked != NULL ? protected_by(&s->protection, f) : -1;
 
 	*ret_verdict = verdict;
 	if (saved >= 0) {
 		s->protection.saved[saved]++;
 		drop = false;
+		marked = NULL;
 	}
 	if (first != NULL)
 		first->reported_counters.packets++;
-	return verdict == (drop ? XDP_DROP : XDP_PASS) &&
+	return verdict == (drop ? XDP_DROP : XDP_PASS) && right_octets(f, marked) &&
 	       (first == NULL || counted(x, first->slot) == first->reported_counters.packets);
 }
 
@@ -959,6 +1017,12 @@ static void test_finds_ignored_protection(void **state)
 	finds_fault(5);
 }
 
+static void test_finds_checksum_not_kept(void **state)
+{
+	(void)state;
+	finds_fault(6);
+}
+
 static void test_finds_stale_table(void **state)
 {
 	struct outcome o;
@@ -1043,6 +1107,69 @@ static void test_action_changes_in_place(void **state)
 	assert_int_equal(r->slot, slot);
 	assert_int_equal(kernel_verdict(x, frame, len), XDP_PASS);
 	assert_int_equal(counted(x, slot), 2);
+	ruleset_done(&rs);
+	xdp_free(x);
+}
+
+/* Every value before and after, against the checksum computed anew. */
+static void test_mark_is_what_a_new_header_would_say(void **state)
+{
+	struct xdp *x = open_or_fail();
+	struct ruleset rs;
+	uint8_t frame[64], wanted[64];
+	size_t len = host_frame(frame, 7);
+
+	(void)state;
+	ruleset_init(&rs, 1);
+	for (unsigned mark = 0; mark < 64; mark++) {
+		struct flow_actions a = { .has_mark = true, .mark = (uint8_t)mark };
+
+		rule_set_then(host_rule(&rs, 7, false), &a);
+		apply(x, &rs);
+		for (unsigned tos = 0; tos < 256; tos++) {
+			frame[15] = (uint8_t)tos;
+			put_u16(frame + 24, 0);
+			put_u16(frame + 24, ~header_sum(frame + 14));
+			memcpy(wanted, frame, len);
+			put_dscp(wanted + 14, (uint8_t)mark);
+			put_u16(wanted + 24, 0);
+			put_u16(wanted + 24, ~header_sum(wanted + 14));
+			assert_int_equal(kernel_verdict(x, frame, len), XDP_PASS);
+			assert_memory_equal(came_out, wanted, len);
+		}
+	}
+	xdp_monitor_set(x, true);
+	frame[15] = 0;
+	assert_int_equal(kernel_verdict(x, frame, len), XDP_PASS);
+	assert_memory_equal(came_out, frame, len);
+	ruleset_done(&rs);
+	xdp_free(x);
+}
+
+/* What a limit lets pass. */
+static void test_limited_is_marked(void **state)
+{
+	struct xdp *x = open_or_fail();
+	struct flow_actions a = {
+		.has_mark = true, .mark = 10, .has_rate_packets = true, .rate_packets = 1
+	};
+	struct ruleset rs;
+	uint8_t frame[64];
+	size_t len = host_frame(frame, 7);
+	unsigned marked = 0, dropped = 0;
+
+	(void)state;
+	ruleset_init(&rs, 1);
+	rule_set_then(host_rule(&rs, 7, false), &a);
+	apply(x, &rs);
+	for (int i = 0; i < 20; i++) {
+		if (kernel_verdict(x, frame, len) == XDP_DROP)
+			dropped++;
+		else
+			marked += came_out[15] == 10 << 2;
+	}
+	assert_true(marked > 0 && dropped > 0);
+	assert_int_equal(marked + dropped, 20);
 	ruleset_done(&rs);
 	xdp_free(x);
 }
@@ -1258,13 +1385,13 @@ struct prober {
 static void *probe(void *arg)
 {
 	struct prober *p = arg;
-	uint8_t frame[64], out[64];
+	uint8_t frame[64], seen[64];
 	size_t len = host_frame(frame, 7);
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = frame, .data_size_in = (__u32)len,
-		    .data_out = out, .data_size_out = sizeof(out), .repeat = 1);
+		    .data_out = seen, .data_size_out = sizeof(seen), .repeat = 1);
 
 	while (!__atomic_load_n(&p->stop, __ATOMIC_RELAXED)) {
-		opts.data_size_out = sizeof(out);
+		opts.data_size_out = sizeof(seen);
 		if (bpf_prog_test_run_opts(xdp_program(p->x), &opts) < 0)
 			break;
 		p->runs++;
@@ -1329,12 +1456,12 @@ struct sender {
 static void *offer(void *arg)
 {
 	struct sender *s = arg;
-	static __thread uint8_t out[FRAME_MAX + 64];
+	static __thread uint8_t seen[FRAME_MAX + 64];
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = s->frame, .data_size_in = (__u32)s->len,
-		    .data_out = out, .repeat = 1);
+		    .data_out = seen, .repeat = 1);
 
 	while (s->sent < OFFERED_MAX && (s->at[s->sent] = now_s()) < s->until) {
-		opts.data_size_out = sizeof(out);
+		opts.data_size_out = sizeof(seen);
 		if (bpf_prog_test_run_opts(xdp_program(s->x), &opts) < 0)
 			break;
 		s->sent++;
@@ -1472,9 +1599,12 @@ int main(void)
 		cmocka_unit_test(test_finds_fragment_read_as_ports),
 		cmocka_unit_test(test_finds_ignored_component),
 		cmocka_unit_test(test_finds_ignored_protection),
+		cmocka_unit_test(test_finds_checksum_not_kept),
 		cmocka_unit_test(test_finds_stale_table),
 		cmocka_unit_test(test_says_why_the_kernel_refuses),
 		cmocka_unit_test(test_action_changes_in_place),
+		cmocka_unit_test(test_mark_is_what_a_new_header_would_say),
+		cmocka_unit_test(test_limited_is_marked),
 		cmocka_unit_test(test_monitor_counts_and_drops_nothing),
 		cmocka_unit_test(test_a_long_list_ends_where_its_rules_do),
 		cmocka_unit_test(test_counters_are_read_together),

@@ -16,7 +16,7 @@
 
 enum {
 	ACTION_ACCEPT = 0,
-	ACTION_DISCARD = 1, /* those that need no clock are shared */
+	ACTION_DISCARD = 1, /* those that need nothing else are shared */
 	ACTION_FIRST = 2,
 	STORE_CHUNKS = XDP_STORE - XDP_SLOTS,
 	FREE_SLOTS_MIN = 1024 /* with fewer a grace period is due */
@@ -129,13 +129,13 @@ static int then_take(struct xdp *x, const struct plan_then *t, struct err *e)
 {
 	uint32_t action;
 
-	if (t->kind == XDP_THEN_ACCEPT || t->kind == XDP_THEN_DISCARD)
+	if (t->kind != XDP_THEN_RATE && !t->marks)
 		return t->kind == XDP_THEN_ACCEPT ? ACTION_ACCEPT : ACTION_DISCARD;
 	action = space_take(&x->thens, 1);
 	if (action == 0 && xdp_grace(x, NULL))
 		action = space_take(&x->thens, 1);
 	if (action == 0) {
-		(void)err_at(e, 0, 0, "table full: no room for another rate limit");
+		(void)err_at(e, 0, 0, "table full: no room for another action");
 		return -1;
 	}
 	if (then_write(x, action, t, e))

@@ -34,11 +34,6 @@ static bool asks_sample(const struct flow_actions *a)
 	return a->sample;
 }
 
-static bool asks_mark(const struct flow_actions *a)
-{
-	return a->has_mark;
-}
-
 static bool asks_redirect_rt(const struct flow_actions *a)
 {
 	return a->redirect == FLOW_REDIRECT_RT;
@@ -81,7 +76,6 @@ static const struct plan_refusal refusals[] = {
 	{ asks_redirect_rt, "redirect to a VRF is not enforced" },
 	{ asks_copy, "copy to an address is not enforced" },
 	{ asks_redirect_ip, "redirect to an address is not enforced" },
-	{ asks_mark, "mark is not enforced" },
 	{ asks_sample, "sample is not enforced" },
 	{ asks_more, "going on with later rules (traffic-action bit 47) is not enforced" },
 	{ asks_interface_set, "interface-set is not enforced" },
@@ -103,6 +97,10 @@ bool plan_then_make(const struct flow_actions *a, struct plan_then *ret, struct 
 		t.rate[XDP_UNIT_OCTETS] = a->rate_bytes;
 	if (a->has_rate_packets)
 		t.rate[XDP_UNIT_PACKETS] = a->rate_packets;
+	if (a->has_mark) {
+		t.marks = true;
+		t.dscp = a->mark;
+	}
 	/* RFC 8955 7.1, 7.2: a rate of 0 discards, and of two rates the lower one decides. */
 	if ((a->has_rate_bytes && a->rate_bytes <= 0) ||
 	    (a->has_rate_packets && a->rate_packets <= 0))
@@ -113,7 +111,8 @@ bool plan_then_make(const struct flow_actions *a, struct plan_then *ret, struct 
 
 bool plan_then_equal(const struct plan_then *a, const struct plan_then *b)
 {
-	return a->kind == b->kind && a->rate[XDP_UNIT_OCTETS] == b->rate[XDP_UNIT_OCTETS] &&
+	return a->kind == b->kind && a->marks == b->marks && a->dscp == b->dscp &&
+	       a->rate[XDP_UNIT_OCTETS] == b->rate[XDP_UNIT_OCTETS] &&
 	       a->rate[XDP_UNIT_PACKETS] == b->rate[XDP_UNIT_PACKETS];
 }
 
@@ -142,14 +141,14 @@ static void rate_write(float rate, double units, struct xdp_rate *ret)
 
 void plan_then_write(const struct plan_then *t, struct xdp_then *ret)
 {
-	*ret = (struct xdp_then){ .kind = t->kind };
+	*ret = (struct xdp_then){ .kind = t->kind, .marks = t->marks, .dscp = t->dscp };
 	for (int i = 0; i < XDP_UNITS; i++)
 		rate_write(t->rate[i], burst_units[i], &ret->rate[i]);
 }
 
 void plan_then_read(const struct xdp_then *x, struct plan_then *ret)
 {
-	*ret = (struct plan_then){ .kind = x->kind };
+	*ret = (struct plan_then){ .kind = x->kind, .marks = x->marks, .dscp = x->dscp };
 	for (int i = 0; i < XDP_UNITS; i++)
 		memcpy(&ret->rate[i], &x->rate[i].rate, sizeof(ret->rate[i]));
 }

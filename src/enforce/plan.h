@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "enforce/xdp_maps.h"
@@ -13,6 +14,8 @@
 struct plan_then {
 	enum xdp_then_kind kind;
 	float rate[XDP_UNITS]; /* a second; with XDP_THEN_RATE, 0: no limit of this unit */
+	bool marks;            /* what passes gets this DSCP; never with XDP_THEN_DISCARD */
+	uint8_t dscp;
 };
 
 /* What a backend can do exactly; false, with the reason, for what it cannot. */

@@ -27,5 +27,5 @@ int headgate(struct xdp_md *ctx)
 	if (!parse_frame(ctx, &packet) || !lookup_first(&packet, &found))
 		return XDP_PASS;
 	found.monitor |= spare_monitored(ctx);
-	return act_on(&found, &packet, spare_packet(&found, &packet));
+	return act_on(ctx, &found, &packet, spare_packet(&found, &packet));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: (ISC OR GPL-2.0-only) */
-/* xdp_act.h - what happens to a packet that a rule matches: counted, and dropped or not.
+/* xdp_act.h - what happens to a packet that a rule matches: counted, and dropped, or marked and
+ * passed on.
  *
  * A rate limit is one clock shared by all CPUs (GCRA): each packet that passes moves the clock by
  * the time that its rate grants to it, and a packet that finds the clock further ahead than the
@@ -14,6 +15,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "enforce/xdp_lookup.h"
+#include "enforce/xdp_parse.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -81,7 +83,32 @@ static __always_inline int act_rate_passes(struct xdp_then *a, const struct xdp_
 	return 1;
 }
 
-static __always_inline int act_drops(const struct lookup_found *f, const struct xdp_packet *p)
+/* DSCP into the first 16 bits of the header, where both families have it; ECN stays.  IPv4's
+ * checksum is kept by the difference: HC' = ~(~HC + ~m + m'), RFC 1624 3. */
+static __always_inline void act_mark(struct xdp_md *ctx, const struct xdp_packet *p, __u32 dscp)
+{
+	__be16 *header = parse_octets(ctx, p->end - p->octets, 12);
+	__u32 was, is, sum;
+
+	if (header == NULL)
+		return;
+	was = bpf_ntohs(header[0]);
+	if (p->family == XDP_IPV6) {
+		header[0] = bpf_htons((was & 0xf03f) | dscp << 6);
+		return;
+	}
+	is = (was & 0xff03) | dscp << 2;
+	sum = (~bpf_ntohs(header[5]) & 0xffffu) + (~was & 0xffff) + is;
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	header[0] = bpf_htons(is);
+	if (XDP_FAULT != XDP_FAULT_CHECKSUM)
+		header[5] = bpf_htons(~sum & 0xffff);
+}
+
+/* 1: the packet is dropped. */
+static __always_inline int act_do(struct xdp_md *ctx, const struct lookup_found *f,
+				  const struct xdp_packet *p)
 {
 	__u32 number = f->action;
 	struct xdp_then *a;
@@ -91,15 +118,19 @@ static __always_inline int act_drops(const struct lookup_found *f, const struct 
 	a = bpf_map_lookup_elem(&hg_actions, &number);
 	if (a == NULL)
 		return 0;
-	return a->kind == XDP_THEN_DISCARD || (a->kind == XDP_THEN_RATE && !act_rate_passes(a, p));
+	if (a->kind == XDP_THEN_DISCARD || (a->kind == XDP_THEN_RATE && !act_rate_passes(a, p)))
+		return 1;
+	if (a->marks)
+		act_mark(ctx, p, a->dscp & 0x3f);
+	return 0;
 }
 
-static __always_inline int act_on(const struct lookup_found *f, const struct xdp_packet *p,
-				  int spared)
+static __always_inline int act_on(struct xdp_md *ctx, const struct lookup_found *f,
+				  const struct xdp_packet *p, int spared)
 {
 	__u32 slot = f->slot;
 	struct xdp_counters *c = bpf_map_lookup_elem(&hg_counters, &slot);
-	int drops = !spared && act_drops(f, p);
+	int drops = !spared && act_do(ctx, f, p);
 
 	if (c != NULL) {
 		c->packets++;

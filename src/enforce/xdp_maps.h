@@ -30,7 +30,7 @@
 #include <linux/types.h>
 
 enum {
-	XDP_LAYOUT = 3,
+	XDP_LAYOUT = 4,
 	XDP_SLOTS = 1 << 17,    /* rules in force, and those that leave; a power of two */
 	XDP_RULES_MAX = 120000, /* rules in force at a time */
 	XDP_ACTIONS = 1 << 16,  /* a power of two */
@@ -99,7 +99,9 @@ struct xdp_rate {
 
 struct xdp_then {
 	__u32 kind; /* enum xdp_then_kind */
-	__u32 reserved;
+	__u8 marks; /* 1: what passes gets this DSCP */
+	__u8 dscp;
+	__u16 reserved;
 	struct xdp_rate rate[XDP_UNITS];
 };
 

@@ -11,6 +11,7 @@
 #define XDP_FAULT_COMPONENT 3 /* DSCP not looked at */
 #define XDP_FAULT_UNSAFE    4 /* the kernel has to refuse it */
 #define XDP_FAULT_PROTECT   5 /* protected flows ignored */
+#define XDP_FAULT_CHECKSUM  6 /* not kept when DSCP changes */
 #ifndef XDP_FAULT
 #define XDP_FAULT 0
 #endif

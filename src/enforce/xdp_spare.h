@@ -238,7 +238,7 @@ static __always_inline int spare_packet(const struct lookup_found *f, const stru
 
 	if (XDP_FAULT == XDP_FAULT_PROTECT)
 		return 0;
-	if (a == NULL || a->kind == XDP_THEN_ACCEPT)
+	if (a == NULL || (a->kind == XDP_THEN_ACCEPT && !a->marks))
 		return 0;
 	entry = spare_entry(p);
 	if (entry == SPARE_NONE)
