@@ -207,12 +207,6 @@ bool nft_match_fits(const struct flow_nlri *nlri, struct err *e)
 	return true;
 }
 
-static bool asks_more_than_rates(const struct flow_actions *a)
-{
-	return a->redirect != FLOW_REDIRECT_NONE || a->has_mark || a->sample || a->more ||
-	       a->interface_sets > 0;
-}
-
 enum {
 	OCTETS_EXACT = 1000,      /* from here on whole octets are exact to 0.1 % */
 	OCTETS_MOST = 1000000000, /* nftables counts time in whole nanoseconds */
@@ -225,8 +219,8 @@ bool nft_then_make(const struct flow_actions *a, struct plan_then *ret, struct e
 
 	if (!plan_then_make(a, ret, e))
 		return false;
-	if (asks_more_than_rates(a))
-		return err_at(e, 0, 0, "nftables is used for discard, accept and rate limits only");
+	if (ret->marks)
+		return err_at(e, 0, 0, "mark is not enforced with nftables");
 	octets = ret->rate[XDP_UNIT_OCTETS];
 	packets = ret->rate[XDP_UNIT_PACKETS];
 	if (octets > 0 && packets > 0)
