@@ -207,39 +207,11 @@ static void attach_later(struct attach *a, unsigned ifindex, const char *name, s
 		now->ifindex[now->count++] = ifindex;
 }
 
-/* Attaches to every interface that fits pattern; *ret_fits: how many do. */
-static bool attach_fitting(struct attach *a, const char *pattern, size_t *ret_fits, struct err *e)
+static bool attach_named(void *ctx, unsigned ifindex, const char *name, struct err *e)
 {
-	struct if_nameindex *all = if_nameindex();
-	bool ok = true;
+	struct attach *a = ctx;
 
-	*ret_fits = 0;
-	if (all == NULL)
-		return err_at(e, 0, 0, "cannot list interfaces: %s", strerror(errno));
-	for (struct if_nameindex *i = all; ok && i->if_index != 0; i++) {
-		if (fnmatch(pattern, i->if_name, 0) != 0 || ifname_is_loopback(i->if_name))
-			continue;
-		++*ret_fits;
-		if (find_attached(a, i->if_index) == NULL)
-			ok = attach_one(a, i->if_index, i->if_name, e);
-	}
-	if_freenameindex(all);
-	return ok;
-}
-
-static bool attach_name(struct attach *a, const char *name, struct err *e)
-{
-	size_t fits;
-
-	if (ifname_is_loopback(name))
-		return err_at(e, 0, 0, "interface %s: rules are not enforced on loopback", name);
-	if (!attach_fitting(a, name, &fits, e))
-		return false;
-	if (fits > 0)
-		return true;
-	return err_at(e, 0, 0,
-		      ifname_is_pattern(name) ? "no interface fits %s" : "there is no interface %s",
-		      name);
+	return find_attached(a, ifindex) != NULL || attach_one(a, ifindex, name, e);
 }
 
 bool attach_start(struct attach *a, struct err *e)
@@ -248,8 +220,7 @@ bool attach_start(struct attach *a, struct err *e)
 	bool ok = pins_each(a->pins, adopt, a, e);
 
 	before = a->count;
-	for (size_t i = 0; ok && i < a->options->interface_count; i++)
-		ok = attach_name(a, a->options->interfaces[i], e);
+	ok = ok && ifname_each(a->options, attach_named, a, e);
 	while (!ok && a->count > before) {
 		a->count--;
 		drop(a, a->at[a->count].ifindex, a->at[a->count].link);

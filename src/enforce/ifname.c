@@ -2,6 +2,7 @@
 /* ifname.c - see ifname.h. */
 #include "enforce/ifname.h"
 
+#include <errno.h>
 #include <fnmatch.h>
 #include <net/if.h>
 #include <string.h>
@@ -23,7 +24,7 @@ bool ifname_is_loopback(const char *name)
 	return loopback;
 }
 
-bool ifname_is_pattern(const char *name)
+static bool is_pattern(const char *name)
 {
 	return strchr(name, '*') != NULL;
 }
@@ -34,4 +35,37 @@ bool ifname_is_named(const struct enforce_options *o, const char *name)
 		if (fnmatch(o->interfaces[i], name, 0) == 0)
 			return !ifname_is_loopback(name);
 	return false;
+}
+
+static bool visit_fitting(const char *name, const struct if_nameindex *all, ifname_visit *visit,
+			  void *ctx, struct err *e)
+{
+	size_t fits = 0;
+
+	if (ifname_is_loopback(name))
+		return err_at(e, 0, 0, "interface %s: rules are not enforced on loopback", name);
+	for (const struct if_nameindex *i = all; i->if_index != 0; i++) {
+		if (fnmatch(name, i->if_name, 0) != 0 || ifname_is_loopback(i->if_name))
+			continue;
+		fits++;
+		if (!visit(ctx, i->if_index, i->if_name, e))
+			return false;
+	}
+	if (fits > 0)
+		return true;
+	return err_at(e, 0, 0,
+		      is_pattern(name) ? "no interface fits %s" : "there is no interface %s", name);
+}
+
+bool ifname_each(const struct enforce_options *o, ifname_visit *visit, void *ctx, struct err *e)
+{
+	struct if_nameindex *all = if_nameindex();
+	bool ok = true;
+
+	if (all == NULL)
+		return err_at(e, 0, 0, "cannot list interfaces: %s", strerror(errno));
+	for (size_t i = 0; ok && i < o->interface_count; i++)
+		ok = visit_fitting(o->interfaces[i], all, visit, ctx, e);
+	if_freenameindex(all);
+	return ok;
 }

@@ -5,12 +5,17 @@
 
 #include <stdbool.h>
 
+#include "base/err.h"
 #include "enforce/enforce.h"
 
 /* What a machine says to itself has not come in from a network. */
 bool ifname_is_loopback(const char *name);
-bool ifname_is_pattern(const char *name);
 /* Does one of the names or patterns mean this interface? */
 bool ifname_is_named(const struct enforce_options *o, const char *name);
+
+typedef bool ifname_visit(void *ctx, unsigned ifindex, const char *name, struct err *e);
+/* Every interface that is meant, as often as it is named; each name has to mean one.  The first
+ * false of the visitor ends it. */
+bool ifname_each(const struct enforce_options *o, ifname_visit *visit, void *ctx, struct err *e);
 
 #endif

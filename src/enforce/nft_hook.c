@@ -9,7 +9,6 @@
 #include "enforce/nft_hook.h"
 
 #include <errno.h>
-#include <fnmatch.h>
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
 #include <net/if.h>
@@ -135,45 +134,17 @@ static bool add_hook(struct nft_hooks *h, unsigned ifindex, const char *name, st
 	return true;
 }
 
-static bool find_fitting(struct nft_hooks *h, const char *pattern, size_t *ret_fits, struct err *e)
+static bool add_named(void *ctx, unsigned ifindex, const char *name, struct err *e)
 {
-	struct if_nameindex *all = if_nameindex();
-	bool ok = true;
+	struct nft_hooks *h = ctx;
 
-	*ret_fits = 0;
-	if (all == NULL)
-		return err_at(e, 0, 0, "cannot list interfaces: %s", strerror(errno));
-	for (struct if_nameindex *i = all; ok && i->if_index != 0; i++) {
-		if (fnmatch(pattern, i->if_name, 0) != 0 || ifname_is_loopback(i->if_name))
-			continue;
-		++*ret_fits;
-		if (find_hook(h, i->if_index) == NULL)
-			ok = add_hook(h, i->if_index, i->if_name, e);
-	}
-	if_freenameindex(all);
-	return ok;
-}
-
-static bool find_name(struct nft_hooks *h, const char *name, struct err *e)
-{
-	size_t fits;
-
-	if (ifname_is_loopback(name))
-		return err_at(e, 0, 0, "interface %s: rules are not enforced on loopback", name);
-	if (!find_fitting(h, name, &fits, e))
-		return false;
-	if (fits > 0)
-		return true;
-	return err_at(e, 0, 0,
-		      ifname_is_pattern(name) ? "no interface fits %s" : "there is no interface %s",
-		      name);
+	return find_hook(h, ifindex) != NULL || add_hook(h, ifindex, name, e);
 }
 
 bool nft_hooks_find(struct nft_hooks *h, struct err *e)
 {
-	for (size_t i = 0; i < h->options->interface_count; i++)
-		if (!find_name(h, h->options->interfaces[i], e))
-			return false;
+	if (!ifname_each(h->options, add_named, h, e))
+		return false;
 	find_merging(h);
 	return true;
 }
