@@ -85,10 +85,17 @@ static bool read_address(struct locals *l, const struct nlmsghdr *h)
 	return local == NULL || add_local(l, m->ifa_family, local);
 }
 
+/* NLMSG_OK, which compares with and without a sign. */
+static bool is_whole(const struct nlmsghdr *h, int len)
+{
+	return len >= (int)sizeof(*h) && h->nlmsg_len >= sizeof(*h) &&
+	       h->nlmsg_len <= (unsigned)len;
+}
+
 /* 1: there is more; 0: that was all; -1: errno says what was wrong. */
 static int read_dump(struct locals *l, const void *octets, int len)
 {
-	for (const struct nlmsghdr *h = octets; NLMSG_OK(h, len); h = NLMSG_NEXT(h, len)) {
+	for (const struct nlmsghdr *h = octets; is_whole(h, len); h = NLMSG_NEXT(h, len)) {
 		if (h->nlmsg_type == NLMSG_DONE)
 			return 0;
 		if (h->nlmsg_type == NLMSG_ERROR) {
