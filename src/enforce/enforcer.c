@@ -27,6 +27,7 @@
 #include "enforce/privilege.h"
 #include "enforce/report.h"
 #include "enforce/ruleset.h"
+#include "enforce/syscalls.h"
 
 enum {
 	RETRY_MS = 300,         /* between two tries to reach the hub */
@@ -428,6 +429,15 @@ static bool choose_backend(struct enforcer *f, struct err *e)
 	return true;
 }
 
+/* A kernel without it is no reason to let the rules go. */
+static void narrow_syscalls(void)
+{
+	struct err e = { 0 };
+
+	if (!syscalls_narrow(&e))
+		log_warning("%s: no system call is out of reach for this program", e.text);
+}
+
 static bool start(struct enforcer *f, struct err *e)
 {
 	f->feed.rules = &f->rules;
@@ -462,6 +472,7 @@ int enforce_run(const struct enforce_options *o)
 		stop(&f);
 		return 1;
 	}
+	narrow_syscalls();
 	run(&f);
 	log_info("ending; the rules are removed");
 	if (!f.backend->remove(f.kernel, &e)) {

@@ -496,6 +496,13 @@ keeps_three() {
 		CapEff:000000c000001000 CapBnd:000000c000001000 CapAmb:0000000000000000 NoNewPrivs:1)" ]
 }
 
+# 2: a filter decides
+narrowed() {
+	grep '^Seccomp:' "/proc/$pid/status" >"$work/said"
+	cat "$work/said"
+	[ "$(tr -d '\t ' <"$work/said")" = Seccomp:2 ]
+}
+
 no_capability() {
 	setpriv --bounding-set=-net_admin --inh-caps=-net_admin "$enforcer" -c "$work/conf" \
 		-s "$socket" --pin-dir "$work/bpf/pins" >"$work/said" 2>&1
@@ -807,12 +814,13 @@ if [ "$(id -u)" -ne 0 ]; then
 	exit 0
 fi
 
-plan 66
+plan 67
 stage
 check 'without rules everything passes' within 5 passes_without_rules
 conf 'interface in1;'
 check 'an enforcer without a hub starts' start
 check 'and keeps three capabilities, for good' keeps_three
+check 'and the system calls that it makes' narrowed
 check 'and waits for the hub, saying so once' waits_for_hub
 hub_start epoch1 settled
 check 'a rule over IPv4 blocks what it matches and nothing else' blocks_v4
