@@ -33,8 +33,6 @@ static void test_refuses_what_it_cannot_do(void **state)
 	refused(&(struct flow_actions){ .redirect = FLOW_REDIRECT_IP, .copy = true },
 		"copy to an address is not enforced");
 	refused(&(struct flow_actions){ .sample = true }, "sample is not enforced");
-	refused(&(struct flow_actions){ .more = true },
-		"going on with later rules (traffic-action bit 47) is not enforced");
 	refused(&(struct flow_actions){ .interface_sets = 1 }, "interface-set is not enforced");
 }
 
@@ -121,6 +119,7 @@ static void test_what_was_written_reads_back_equal(void **state)
 		{ .kind = XDP_THEN_RATE, .rate = { 12.5e9f, 100e6f } },
 		{ .kind = XDP_THEN_ACCEPT, .marks = true },
 		{ .kind = XDP_THEN_RATE, .rate = { 9600, 0 }, .marks = true, .dscp = 63 },
+		{ .kind = XDP_THEN_DISCARD, .more = true },
 	};
 
 	(void)state;
@@ -129,10 +128,22 @@ static void test_what_was_written_reads_back_equal(void **state)
 		struct plan_then back;
 
 		plan_then_write(&all[i], &x);
-		plan_then_read(&x, &back);
+		plan_then_read(&x, plan_then_verdict(&all[i], 77), &back);
 		for (size_t j = 0; j < sizeof(all) / sizeof(all[0]); j++)
 			assert_int_equal(plan_then_equal(&all[j], &back), i == j);
 	}
+}
+
+static void test_later_rules_go_with_every_action(void **state)
+{
+	struct flow_actions a = { .more = true };
+
+	(void)state;
+	assert_true(made(&a).kind == XDP_THEN_ACCEPT && made(&a).more);
+	a.has_rate_bytes = true;
+	assert_true(made(&a).kind == XDP_THEN_DISCARD && made(&a).more);
+	a.rate_bytes = 1000;
+	assert_true(made(&a).kind == XDP_THEN_RATE && made(&a).more);
 }
 
 static void test_mark_goes_with_accept_and_rates(void **state)
@@ -304,6 +315,7 @@ int main(void)
 		cmocka_unit_test(test_rate_zero_is_discard),
 		cmocka_unit_test(test_both_rates_are_kept),
 		cmocka_unit_test(test_what_was_written_reads_back_equal),
+		cmocka_unit_test(test_later_rules_go_with_every_action),
 		cmocka_unit_test(test_mark_goes_with_accept_and_rates),
 		cmocka_unit_test(test_what_is_dropped_is_not_marked),
 		cmocka_unit_test(test_costs_are_the_rates_reciprocal),

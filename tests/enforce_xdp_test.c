@@ -2,8 +2,8 @@
 /* The XDP program against the reference matcher, through the kernel's own test run.
  *
  * Random sets of rules, made to overlap, and random frames, made to hit the rules' edges: the
- * verdict and the counter that rose must be those of the first rule in order that flow_match names,
- * and the octets of what passes those that it asks for.
+ * verdict and the counters that rose must be those of the rules that flow_match names, in order up
+ * to the first that does not say to go on, and the octets of what passes those that they ask for.
  * HEADGATE_SEED repeats a run, HEADGATE_COMPARISONS makes it longer. */
 #include <errno.h>
 #include <math.h>
@@ -41,7 +41,8 @@ enum {
 	MANY = 512,
 	FRAME_MAX = 1400,
 	STATEMENTS = 5, /* protected flows of a set, at most */
-	LOCALS = 6
+	LOCALS = 6,
+	MATCHED_MAX = 8 /* rules that one packet may match */
 };
 
 /* ---- Chance ---------------------------------------------------------------------------- */
@@ -111,6 +112,8 @@ enum theme {
 };
 
 static enum theme theme;
+/* Of eight rules of a set so many say to go on. */
+static unsigned going_on;
 
 static void make_address(uint8_t *out, size_t octets)
 {
@@ -623,7 +626,7 @@ struct set {
 };
 
 struct outcome {
-	uint64_t compared, matched, saved, different;
+	uint64_t compared, matched, matched_more, matched_most, saved, different;
 	uint64_t rules, refused, changes;
 };
 
@@ -634,7 +637,8 @@ static struct flow_actions make_actions(void)
 {
 	return (struct flow_actions){ .has_rate_bytes = !one_in(4),
 				      .has_mark = one_in(2),
-				      .mark = (uint8_t)below(64) };
+				      .mark = (uint8_t)below(64),
+				      .more = below(8) < going_on };
 }
 
 static void add_rule(struct set *s)
@@ -691,6 +695,7 @@ static void set_make(struct set *s, struct xdp *x, unsigned want, struct outcome
 {
 	ruleset_init(&s->rules, 1);
 	theme = one_in(2) ? below(THEMES) : THEME_ANY;
+	going_on = one_in(4) ? 7 : below(4);
 	protect_make(&s->protection, x);
 	while (want-- > 0)
 		add_rule(s);
@@ -745,17 +750,43 @@ static void set_done(struct set *s, struct xdp *x)
 	ruleset_done(&s->rules);
 }
 
-/* Plain: the first in order that matches. */
-static struct rule *reference(const struct set *s, const struct frame *f)
+/* The rules whose actions a packet meets, in order. */
+struct matched {
+	size_t count;
+	struct rule *rule[MATCHED_MAX];
+};
+
+/* Plain: those that match, up to the first that does not say to go on. */
+static void reference(const struct set *s, const struct frame *f, struct matched *ret)
 {
-	if (!f->is_ip || f->len < f->ip)
-		return NULL;
-	for (size_t i = 0; i < s->count; i++) {
-		if (is_v6(f) == (s->list[i]->nlri.family == FLOW_IPV6) &&
-		    flow_match(&s->list[i]->nlri, f->octets + f->ip, f->len - f->ip))
-			return s->list[i];
+	bool more = f->is_ip && f->len >= f->ip;
+
+	ret->count = 0;
+	for (size_t i = 0; i < s->count && more && ret->count < MATCHED_MAX; i++) {
+		if (is_v6(f) != (s->list[i]->nlri.family == FLOW_IPV6) ||
+		    !flow_match(&s->list[i]->nlri, f->octets + f->ip, f->len - f->ip))
+			continue;
+		ret->rule[ret->count++] = s->list[i];
+		more = s->list[i]->then.more;
 	}
+}
+
+static struct rule *first_that(const struct matched *m, bool (*asks)(const struct rule *r))
+{
+	for (size_t i = 0; i < m->count; i++)
+		if (asks(m->rule[i]))
+			return m->rule[i];
 	return NULL;
+}
+
+static bool discards(const struct rule *r)
+{
+	return r->then.kind == XDP_THEN_DISCARD;
+}
+
+static bool marks(const struct rule *r)
+{
+	return r->then.marks;
 }
 
 /* What the kernel made of the last frame. */
@@ -790,11 +821,11 @@ static void print_hex(const char *what, const uint8_t *octets, size_t len)
 }
 
 static void print_difference(const struct set *s, const struct frame *f,
-			     const struct rule *expected, uint32_t verdict)
+			     const struct matched *expected, uint32_t verdict)
 {
 	print_hex("packet", f->octets + f->ip, f->len > f->ip ? f->len - f->ip : 0);
-	if (expected != NULL)
-		print_hex("first match", expected->nlri.octets, expected->nlri.len);
+	for (size_t i = 0; i < expected->count; i++)
+		print_hex("match", expected->rule[i]->nlri.octets, expected->rule[i]->nlri.len);
 	printf("# kernel verdict %u, %zu rules, theme %d\n", verdict, s->count, theme);
 }
 
@@ -841,24 +872,37 @@ static bool right_octets(const struct frame *f, const struct rule *marked)
 }
 
 /* What a rule's counter should say is kept in reported_counters. */
-static bool compare(const struct xdp *x, struct set *s, const struct frame *f, struct rule *first,
-		    uint32_t *ret_verdict)
+static bool right_counters(const struct xdp *x, const struct rule *r)
+{
+	struct xdp_counters c;
+
+	assert_true(xdp_counters(x, r->slot, &c));
+	return c.packets == r->reported_counters.packets &&
+	       c.dropped_packets == r->reported_counters.dropped_packets;
+}
+
+static bool compare(const struct xdp *x, struct set *s, const struct frame *f,
+		    const struct matched *m, uint32_t *ret_verdict)
 {
 	uint32_t verdict = kernel_verdict(x, f->octets, f->len);
-	bool drop = first != NULL && first->then.kind == XDP_THEN_DISCARD;
-	const struct rule *marked = first != NULL && !drop && first->then.marks ? first : NULL;
-	int saved = drop || marked != NULL ? protected_by(&s->protection, f) : -1;
+	struct rule *drops = first_that(m, discards), *marked = first_that(m, marks);
+	int saved = drops != NULL || marked != NULL ? protected_by(&s->protection, f) : -1;
+	bool right = true;
 
 	*ret_verdict = verdict;
 	if (saved >= 0) {
 		s->protection.saved[saved]++;
-		drop = false;
+		drops = marked = NULL;
+	}
+	if (drops != NULL) {
+		drops->reported_counters.dropped_packets++;
 		marked = NULL;
 	}
-	if (first != NULL)
-		first->reported_counters.packets++;
-	return verdict == (drop ? XDP_DROP : XDP_PASS) && right_octets(f, marked) &&
-	       (first == NULL || counted(x, first->slot) == first->reported_counters.packets);
+	for (size_t i = 0; i < m->count; i++)
+		m->rule[i]->reported_counters.packets++;
+	for (size_t i = 0; i < m->count && right; i++)
+		right = right_counters(x, m->rule[i]);
+	return right && verdict == (drops != NULL ? XDP_DROP : XDP_PASS) && right_octets(f, marked);
 }
 
 /* No counter rose that should not have. */
@@ -867,7 +911,7 @@ static uint64_t stray_counters(const struct xdp *x, const struct set *s)
 	uint64_t strays = 0;
 
 	for (size_t i = 0; i < s->count; i++)
-		strays += counted(x, s->list[i]->slot) != s->list[i]->reported_counters.packets;
+		strays += !right_counters(x, s->list[i]);
 	return strays;
 }
 
@@ -898,20 +942,22 @@ static void oracle_set(struct set *s, struct xdp *x, struct outcome *o, bool exp
 
 	set_make(s, x, set_size(), o);
 	for (int i = 0; i < SET_FRAMES && o->different == 0; i++) {
-		struct rule *first;
+		struct matched m;
 		uint32_t verdict;
 
 		if (i > 0 && i % STEP_FRAMES == 0)
 			set_change(s, x, o);
 		make_frame(&f);
-		first = reference(s, &f);
-		if (!compare(x, s, &f, first, &verdict)) {
+		reference(s, &f, &m);
+		if (!compare(x, s, &f, &m, &verdict)) {
 			o->different++;
 			if (explain)
-				print_difference(s, &f, first, verdict);
+				print_difference(s, &f, &m, verdict);
 		}
 		o->compared++;
-		o->matched += first != NULL;
+		o->matched += m.count > 0;
+		o->matched_more += m.count > 1;
+		o->matched_most += m.count == MATCHED_MAX;
 	}
 	if (o->different == 0 && !stale)
 		o->different += stray_counters(x, s) + wrongly_saved(x, s, &o->saved);
@@ -952,6 +998,9 @@ static void test_agrees_with_reference(void **state)
 	assert_true(o.compared >= n);
 	assert_true(o.matched * 3 >= o.compared);
 	assert_true(o.saved * 50 >= o.matched);
+	printf("# several rules matched %llu, %d of them %llu\n",
+	       (unsigned long long)o.matched_more, MATCHED_MAX, (unsigned long long)o.matched_most);
+	assert_true(o.matched_more * 10 >= o.matched && o.matched_most > 0);
 	printf("# %llu rules, %llu refused, %llu changes\n", (unsigned long long)o.rules,
 	       (unsigned long long)o.refused, (unsigned long long)o.changes);
 	assert_true(o.refused * 10 <= o.rules);
@@ -1021,6 +1070,12 @@ static void test_finds_checksum_not_kept(void **state)
 {
 	(void)state;
 	finds_fault(6);
+}
+
+static void test_finds_search_that_does_not_go_on(void **state)
+{
+	(void)state;
+	finds_fault(7);
 }
 
 static void test_finds_stale_table(void **state)
@@ -1170,6 +1225,76 @@ static void test_limited_is_marked(void **state)
 	}
 	assert_true(marked > 0 && dropped > 0);
 	assert_int_equal(marked + dropped, 20);
+	ruleset_done(&rs);
+	xdp_free(x);
+}
+
+/* Of limits of one unit the first counts, and of marks; a rule that discards behind them drops
+ * before any limit is charged. */
+static void test_limits_of_several_rules(void **state)
+{
+	static const uint8_t lengths[] = { 32, 24, 16, 8 };
+	struct flow_actions a[] = {
+		{ .more = true, .has_rate_packets = true, .rate_packets = 1 },
+		{ .more = true, .has_mark = true, .mark = 46 },
+		{ .more = true,
+		  .has_rate_packets = true,
+		  .rate_packets = 1e6f,
+		  .has_rate_bytes = true,
+		  .rate_bytes = 1e6f },
+		{ .has_mark = true, .mark = 10 },
+	};
+	struct rule *r[4];
+	struct xdp *x = open_or_fail();
+	struct ruleset rs;
+	struct xdp_counters c[4];
+	uint8_t frame[64];
+	size_t len = host_frame(frame, 7);
+	unsigned dropped = 0, marked = 0;
+
+	(void)state;
+	ruleset_init(&rs, 1);
+	for (int i = 0; i < 4; i++) {
+		uint8_t octets[6] = { 1, lengths[i], 192, 0, 2, 7 };
+		struct flow_nlri n = { .family = FLOW_IPV4,
+				       .octets = octets,
+				       .len = 2 + lengths[i] / 8u };
+
+		r[i] = ruleset_need(&rs, &n);
+		assert_non_null(r[i]);
+		rule_set_then(r[i], &a[i]);
+		r[i]->wanted = true;
+		ruleset_touch(&rs, r[i]);
+	}
+	apply(x, &rs);
+	for (int i = 0; i < 20; i++) {
+		if (kernel_verdict(x, frame, len) == XDP_DROP)
+			dropped++;
+		else
+			marked += came_out[15] == 46 << 2;
+	}
+	assert_true(dropped >= 10 && marked > 0);
+	assert_int_equal(dropped + marked, 20);
+	for (int i = 0; i < 4; i++) {
+		assert_true(xdp_counters(x, r[i]->slot, &c[i]));
+		assert_int_equal(c[i].packets, 20);
+		assert_int_equal(c[i].dropped_packets, i == 0 ? dropped : 0);
+	}
+	rule_set_then(r[3], &(struct flow_actions){ .has_rate_bytes = true });
+	ruleset_touch(&rs, r[3]);
+	rule_set_then(r[0], &(struct flow_actions){
+				    .more = true, .has_rate_packets = true, .rate_packets = 2 });
+	ruleset_touch(&rs, r[0]);
+	apply(x, &rs);
+	for (int i = 0; i < 50; i++)
+		assert_int_equal(kernel_verdict(x, frame, len), XDP_DROP);
+	assert_true(xdp_counters(x, r[3]->slot, &c[3]));
+	assert_int_equal(c[3].dropped_packets, 50);
+	rule_set_then(r[3], &a[3]);
+	ruleset_touch(&rs, r[3]);
+	apply(x, &rs);
+	assert_int_equal(kernel_verdict(x, frame, len), XDP_PASS);
+	assert_int_equal(came_out[15], 46 << 2);
 	ruleset_done(&rs);
 	xdp_free(x);
 }
@@ -1600,11 +1725,13 @@ int main(void)
 		cmocka_unit_test(test_finds_ignored_component),
 		cmocka_unit_test(test_finds_ignored_protection),
 		cmocka_unit_test(test_finds_checksum_not_kept),
+		cmocka_unit_test(test_finds_search_that_does_not_go_on),
 		cmocka_unit_test(test_finds_stale_table),
 		cmocka_unit_test(test_says_why_the_kernel_refuses),
 		cmocka_unit_test(test_action_changes_in_place),
 		cmocka_unit_test(test_mark_is_what_a_new_header_would_say),
 		cmocka_unit_test(test_limited_is_marked),
+		cmocka_unit_test(test_limits_of_several_rules),
 		cmocka_unit_test(test_monitor_counts_and_drops_nothing),
 		cmocka_unit_test(test_a_long_list_ends_where_its_rules_do),
 		cmocka_unit_test(test_counters_are_read_together),

@@ -8,9 +8,10 @@
  * changes nothing.  A sudden end of the enforcer changes nothing either: it finds its rules
  * again and settles the difference to the hub's.  SIGTERM and SIGINT take everything away.
  *
- * Enforced: discard, rate limits in octets and packets, mark, accept.  A rule that asks for
- * anything else is reported as not enforced, with the reason, and is treated as if it were not
- * there: rules behind it in order match what it would have matched.
+ * Enforced: discard, rate limits in octets and packets, mark, accept, of several rules together
+ * where they say so (bit 47).  A rule that asks for anything else is reported as not enforced, with
+ * the reason, and is treated as if it were not there: rules behind it in order match what it would
+ * have matched.
  */
 #ifndef ENFORCE_ENFORCE_H
 #define ENFORCE_ENFORCE_H

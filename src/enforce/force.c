@@ -210,7 +210,7 @@ static bool fill_slot(struct xdp *x, struct rule *r, struct err *e)
 	r->action = then_take(x, &r->then, e);
 	if (r->action < 0)
 		return false;
-	x->verdict[slot] = (__u64)r->action;
+	x->verdict[slot] = plan_then_verdict(&r->then, (uint32_t)r->action);
 	r->entry = index_add(x->index, &r->nlri, slot, e);
 	return r->entry != NULL;
 }
@@ -257,7 +257,8 @@ static void change_then(struct xdp *x, struct rule *r)
 		return;
 	}
 	accept(r);
-	__atomic_store_n(&x->verdict[r->slot], (__u64)action, __ATOMIC_RELEASE);
+	__atomic_store_n(&x->verdict[r->slot], plan_then_verdict(&r->then, (uint32_t)action),
+			 __ATOMIC_RELEASE);
 	r->action = action;
 	r->installed = r->then;
 	then_leave(x, before);
@@ -422,7 +423,7 @@ static bool restore_rule(struct xdp *x, uint32_t slot, struct restoring *at, str
 	r->origin = x->store[slot].in_force;
 	r->wanted = r->then_ok = true;
 	r->state = x->control->monitor ? RULE_MONITOR : RULE_ENFORCED;
-	plan_then_read(&then, &r->installed);
+	plan_then_read(&then, x->verdict[slot], &r->installed);
 	r->then = r->installed;
 	at->slots[slot] = at->thens[action] = 1;
 	slot_used(x, slot);

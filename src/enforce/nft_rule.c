@@ -219,6 +219,10 @@ bool nft_then_make(const struct flow_actions *a, struct plan_then *ret, struct e
 
 	if (!plan_then_make(a, ret, e))
 		return false;
+	if (ret->more)
+		return err_at(e, 0, 0,
+			      "going on with later rules (traffic-action bit 47) is not enforced "
+			      "with nftables");
 	if (ret->marks)
 		return err_at(e, 0, 0, "mark is not enforced with nftables");
 	octets = ret->rate[XDP_UNIT_OCTETS];

@@ -24,11 +24,6 @@ struct plan_refusal {
 	const char *reason;
 };
 
-static bool asks_more(const struct flow_actions *a)
-{
-	return a->more;
-}
-
 static bool asks_sample(const struct flow_actions *a)
 {
 	return a->sample;
@@ -77,7 +72,6 @@ static const struct plan_refusal refusals[] = {
 	{ asks_copy, "copy to an address is not enforced" },
 	{ asks_redirect_ip, "redirect to an address is not enforced" },
 	{ asks_sample, "sample is not enforced" },
-	{ asks_more, "going on with later rules (traffic-action bit 47) is not enforced" },
 	{ asks_interface_set, "interface-set is not enforced" },
 	{ asks_no_number, "the rate is not a number" },
 	{ asks_infinity, "the rate is infinite" },
@@ -105,6 +99,7 @@ bool plan_then_make(const struct flow_actions *a, struct plan_then *ret, struct 
 	if ((a->has_rate_bytes && a->rate_bytes <= 0) ||
 	    (a->has_rate_packets && a->rate_packets <= 0))
 		t = (struct plan_then){ .kind = XDP_THEN_DISCARD };
+	t.more = a->more;
 	*ret = t;
 	return true;
 }
@@ -112,7 +107,7 @@ bool plan_then_make(const struct flow_actions *a, struct plan_then *ret, struct 
 bool plan_then_equal(const struct plan_then *a, const struct plan_then *b)
 {
 	return a->kind == b->kind && a->marks == b->marks && a->dscp == b->dscp &&
-	       a->rate[XDP_UNIT_OCTETS] == b->rate[XDP_UNIT_OCTETS] &&
+	       a->more == b->more && a->rate[XDP_UNIT_OCTETS] == b->rate[XDP_UNIT_OCTETS] &&
 	       a->rate[XDP_UNIT_PACKETS] == b->rate[XDP_UNIT_PACKETS];
 }
 
@@ -146,9 +141,17 @@ void plan_then_write(const struct plan_then *t, struct xdp_then *ret)
 		rate_write(t->rate[i], burst_units[i], &ret->rate[i]);
 }
 
-void plan_then_read(const struct xdp_then *x, struct plan_then *ret)
+__u64 plan_then_verdict(const struct plan_then *t, uint32_t number)
 {
-	*ret = (struct plan_then){ .kind = x->kind, .marks = x->marks, .dscp = x->dscp };
+	return number | (t->more ? XDP_VERDICT_MORE : 0);
+}
+
+void plan_then_read(const struct xdp_then *x, __u64 verdict, struct plan_then *ret)
+{
+	*ret = (struct plan_then){ .kind = x->kind,
+				   .marks = x->marks,
+				   .dscp = x->dscp,
+				   .more = (verdict & XDP_VERDICT_MORE) != 0 };
 	for (int i = 0; i < XDP_UNITS; i++)
 		memcpy(&ret->rate[i], &x->rate[i].rate, sizeof(ret->rate[i]));
 }

@@ -16,6 +16,7 @@ struct plan_then {
 	float rate[XDP_UNITS]; /* a second; with XDP_THEN_RATE, 0: no limit of this unit */
 	bool marks;            /* what passes gets this DSCP; never with XDP_THEN_DISCARD */
 	uint8_t dscp;
+	bool more; /* later rules are tried too */
 };
 
 /* What a backend can do exactly; false, with the reason, for what it cannot. */
@@ -28,8 +29,10 @@ struct plan_able {
 bool plan_then_make(const struct flow_actions *a, struct plan_then *ret, struct err *e);
 bool plan_then_equal(const struct plan_then *a, const struct plan_then *b);
 void plan_then_write(const struct plan_then *t, struct xdp_then *ret);
-/* What plan_then_write wrote. */
-void plan_then_read(const struct xdp_then *x, struct plan_then *ret);
+/* The verdict of a rule with this action, which has that number. */
+__u64 plan_then_verdict(const struct plan_then *t, uint32_t number);
+/* What both wrote. */
+void plan_then_read(const struct xdp_then *x, __u64 verdict, struct plan_then *ret);
 
 /* False, with the reason, when the match cannot be had exactly.  n is a checked NLRI. */
 bool plan_rule_make(const struct flow_nlri *n, struct xdp_rule *ret, struct err *e);

@@ -168,7 +168,7 @@ void rule_set_then(struct rule *r, const struct flow_actions *a)
 
 	r->then_ok = r->able->then(a, &r->then, &e);
 	if (r->monitor)
-		r->then = (struct plan_then){ .kind = XDP_THEN_ACCEPT };
+		r->then = (struct plan_then){ .kind = XDP_THEN_ACCEPT, .more = a->more };
 	free(r->why_then);
 	r->why_then = r->then_ok ? NULL : strdup(e.text);
 	r->reported = false;

@@ -58,6 +58,8 @@ static bool same_then(const struct verify *v, uint32_t slot, const struct plan_t
 
 	if (bpf_map_lookup_elem(v->x->map[XDP_MAP_THENS], &action, &there) < 0)
 		return false;
+	if (v->x->verdict[slot] != plan_then_verdict(t, action))
+		return false;
 	plan_then_write(t, &expected);
 	for (int i = 0; i < XDP_UNITS; i++) /* the clocks run */
 		there.rate[i].tat = expected.rate[i].tat = 0;

@@ -11,6 +11,7 @@
 
 #include "enforce/xdp_act.h"
 #include "enforce/xdp_lookup.h"
+#include "enforce/xdp_more.h"
 #include "enforce/xdp_parse.h"
 #include "enforce/xdp_spare.h"
 
@@ -27,5 +28,7 @@ int headgate(struct xdp_md *ctx)
 	if (!parse_frame(ctx, &packet) || !lookup_first(&packet, &found))
 		return XDP_PASS;
 	found.monitor |= spare_monitored(ctx);
+	if (packet.taken_count > 0)
+		return more_act(ctx, &packet, found.slot, found.monitor);
 	return act_on(ctx, &found, &packet, spare_packet(&found, &packet));
 }

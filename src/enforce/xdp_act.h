@@ -64,6 +64,15 @@ static __always_inline int act_rate_take(struct xdp_rate *r, __u64 now, __u64 co
 	return 0;
 }
 
+static __always_inline int act_rate_charge(struct xdp_then *a, int unit, const struct xdp_packet *p,
+					   __u64 now)
+{
+	struct xdp_rate *r = &a->rate[unit];
+	__u64 units = unit == XDP_UNIT_OCTETS ? p->octets : 1;
+
+	return r->cost == 0 || act_rate_take(r, now, (units * r->cost) >> (r->shift & 63));
+}
+
 /* Both clocks are asked before either is moved, so that a packet refused by one is not charged to
  * the other. */
 static __always_inline int act_rate_passes(struct xdp_then *a, const struct xdp_packet *p)
@@ -73,13 +82,9 @@ static __always_inline int act_rate_passes(struct xdp_then *a, const struct xdp_
 	for (int i = 0; i < XDP_UNITS; i++)
 		if (a->rate[i].cost != 0 && act_rate_spent(&a->rate[i], now))
 			return 0;
-	for (int i = 0; i < XDP_UNITS; i++) {
-		struct xdp_rate *r = &a->rate[i];
-		__u64 units = i == XDP_UNIT_OCTETS ? p->octets : 1;
-
-		if (r->cost != 0 && !act_rate_take(r, now, (units * r->cost) >> (r->shift & 63)))
+	for (int i = 0; i < XDP_UNITS; i++)
+		if (!act_rate_charge(a, i, p, now))
 			return 0;
-	}
 	return 1;
 }
 
@@ -125,21 +130,26 @@ static __always_inline int act_do(struct xdp_md *ctx, const struct lookup_found 
 	return 0;
 }
 
+static __always_inline void act_count(__u32 slot, const struct xdp_packet *p, int drops)
+{
+	struct xdp_counters *c = bpf_map_lookup_elem(&hg_counters, &slot);
+
+	if (c == NULL)
+		return;
+	c->packets++;
+	c->octets += p->octets;
+	if (drops) {
+		c->dropped_packets++;
+		c->dropped_octets += p->octets;
+	}
+}
+
 static __always_inline int act_on(struct xdp_md *ctx, const struct lookup_found *f,
 				  const struct xdp_packet *p, int spared)
 {
-	__u32 slot = f->slot;
-	struct xdp_counters *c = bpf_map_lookup_elem(&hg_counters, &slot);
 	int drops = !spared && act_do(ctx, f, p);
 
-	if (c != NULL) {
-		c->packets++;
-		c->octets += p->octets;
-		if (drops) {
-			c->dropped_packets++;
-			c->dropped_octets += p->octets;
-		}
-	}
+	act_count(f->slot, p, drops);
 	return drops ? XDP_DROP : XDP_PASS;
 }
 

@@ -5,6 +5,9 @@
  * kernel one by one, each for any argument.  Eight of them may stand on each other: the program,
  * lengths, sources, list, block, candidates, extra, spans.  The way to a host's rules is kept in
  * one piece: a return costs 10 ns where returns are made safe.
+ *
+ * A rule that says to go on (RFC 8955 7.3) is taken down where it matches, and the search goes on
+ * from there: other rules cost no more for it.
  */
 #ifndef ENFORCE_XDP_LOOKUP_H
 #define ENFORCE_XDP_LOOKUP_H
@@ -46,6 +49,35 @@ static __always_inline __u32 lookup_lowest(__u64 x)
 	return of_product[((x & -x) * 0x03f79d71b4cb0a89ULL) >> 58];
 }
 
+/* Takes a rule down that says to go on; its records come one behind the other, so that only the
+ * last can be the same.  1: the search ends with it. */
+__attribute__((noinline)) int lookup_takes(__u32 slot, struct xdp_packet *p)
+{
+	__u32 count;
+
+	if (p == NULL || XDP_FAULT == XDP_FAULT_MORE)
+		return 1;
+	count = p->taken_count;
+	if (count > 0 && p->taken[MATCH_INDEX(count - 1, XDP_TAKEN)] == slot)
+		return 0;
+	if (count >= XDP_TAKEN - 1)
+		return 1;
+	p->taken[MATCH_INDEX(count, XDP_TAKEN)] = slot;
+	p->taken_count = count + 1;
+	return 0;
+}
+
+/* Does the search end with the rule in this slot, which matches? */
+static __always_inline int lookup_ends(__u32 slot, struct xdp_packet *p)
+{
+	const __u64 *verdict = bpf_map_lookup_elem(&hg_verdicts, &slot);
+
+	if (verdict == NULL)
+		return 1;
+	p->verdict = MATCH_READ(*verdict);
+	return !(p->verdict & XDP_VERDICT_MORE) || lookup_takes(slot, p);
+}
+
 /* The node's number; 0: there is none. */
 __attribute__((noinline)) __u32 lookup_probe(__u64 a, __u64 b, __u32 mask, __u32 parent)
 {
@@ -69,7 +101,7 @@ __attribute__((noinline)) __u32 lookup_probe(__u64 a, __u64 b, __u32 mask, __u32
 }
 
 /* Up to XDP_RUN records from first on: the slot of the first that matches. */
-static __always_inline __u32 lookup_records(__u32 first, __u32 count, const struct xdp_packet *p)
+static __always_inline __u32 lookup_records(__u32 first, __u32 count, struct xdp_packet *p)
 {
 	for (__u32 i = 0; i < XDP_RUN; i++) {
 		const struct xdp_record *r;
@@ -81,13 +113,13 @@ static __always_inline __u32 lookup_records(__u32 first, __u32 count, const stru
 		if (i >= count)
 			break;
 		r = &hg_tables.record[MATCH_INDEX(first + n, XDP_RECORDS)];
-		if (match_record(r, p))
+		if (match_record(r, p) && lookup_ends(r->slot, p))
 			return r->slot;
 	}
 	return LOOKUP_NONE;
 }
 
-__attribute__((noinline)) __u32 lookup_run(__u32 first, __u32 count, const struct xdp_packet *p)
+__attribute__((noinline)) __u32 lookup_run(__u32 first, __u32 count, struct xdp_packet *p)
 {
 	if (p == NULL)
 		return LOOKUP_NONE;
@@ -95,8 +127,7 @@ __attribute__((noinline)) __u32 lookup_run(__u32 first, __u32 count, const struc
 }
 
 /* The slot of the first of 64 records that matches; of those with a bit in which. */
-__attribute__((noinline)) __u32 lookup_candidates(__u64 which, __u32 first,
-						  const struct xdp_packet *p)
+__attribute__((noinline)) __u32 lookup_candidates(__u64 which, __u32 first, struct xdp_packet *p)
 {
 	if (p == NULL)
 		return LOOKUP_NONE;
@@ -107,7 +138,7 @@ __attribute__((noinline)) __u32 lookup_candidates(__u64 which, __u32 first,
 		if (which == 0)
 			break;
 		r = &hg_tables.record[MATCH_INDEX(first + lookup_lowest(which), XDP_RECORDS)];
-		if (match_record(r, p))
+		if (match_record(r, p) && lookup_ends(r->slot, p))
 			return r->slot;
 		which &= which - 1;
 	}
@@ -133,7 +164,7 @@ static __always_inline __u64 lookup_word(const __u32 row[XDP_LANES_OF_BLOCK], __
 	return bits;
 }
 
-__attribute__((noinline)) __u32 lookup_block(__u32 number, const struct xdp_packet *p)
+__attribute__((noinline)) __u32 lookup_block(__u32 number, struct xdp_packet *p)
 {
 	const struct xdp_block *b = &hg_tables.block[MATCH_INDEX(number, XDP_BLOCKS)];
 	__u32 row[XDP_LANES_OF_BLOCK] = { 0 };
@@ -165,7 +196,7 @@ __attribute__((noinline)) __u32 lookup_block(__u32 number, const struct xdp_pack
 }
 
 /* Blocks that the packet is outside of are passed over. */
-static __always_inline __u32 lookup_blocks(__u32 number, const struct xdp_packet *p)
+static __always_inline __u32 lookup_blocks(__u32 number, struct xdp_packet *p)
 {
 	for (__u32 i = 0; i < XDP_BLOCKS_MAX; i++) {
 		const struct xdp_block *b;
@@ -187,7 +218,7 @@ static __always_inline __u32 lookup_blocks(__u32 number, const struct xdp_packet
 }
 
 /* A node's own rules.  node is its number. */
-__attribute__((noinline)) __u32 lookup_list(__u64 list, __u32 node, const struct xdp_packet *p)
+__attribute__((noinline)) __u32 lookup_list(__u64 list, __u32 node, struct xdp_packet *p)
 {
 	__u32 kind = list >> XDP_LIST_KIND, first = (__u32)list;
 	__u32 count = list >> XDP_LIST_COUNT & 0xffff;
@@ -199,7 +230,7 @@ __attribute__((noinline)) __u32 lookup_list(__u64 list, __u32 node, const struct
 	if (kind == XDP_LIST_INSIDE) {
 		const struct xdp_node *n = &hg_tables.node[MATCH_INDEX(node, XDP_NODES)];
 
-		if (match_record(&n->inside, p))
+		if (match_record(&n->inside, p) && lookup_ends(n->inside.slot, p))
 			return n->inside.slot;
 		count--;
 	}
@@ -217,7 +248,7 @@ __attribute__((noinline)) __u32 lookup_list(__u64 list, __u32 node, const struct
 }
 
 /* The rules of a destination that have a source as well. */
-__attribute__((noinline)) __u32 lookup_sources(__u32 node, const struct xdp_packet *p)
+__attribute__((noinline)) __u32 lookup_sources(__u32 node, struct xdp_packet *p)
 {
 	const struct xdp_set *set;
 	__u32 count, number;
@@ -251,7 +282,7 @@ __attribute__((noinline)) __u32 lookup_sources(__u32 node, const struct xdp_pack
 }
 
 /* A destination's node, all of it. */
-static __always_inline __u32 lookup_node(__u32 node, const struct xdp_packet *p)
+static __always_inline __u32 lookup_node(__u32 node, struct xdp_packet *p)
 {
 	const struct xdp_node *n = &hg_tables.node[MATCH_INDEX(node, XDP_NODES)];
 	__u32 slot;
@@ -267,7 +298,7 @@ static __always_inline __u32 lookup_node(__u32 node, const struct xdp_packet *p)
 }
 
 /* The destination under this mask, if there is one. */
-static __always_inline __u32 lookup_mask(__u32 mask, const struct xdp_packet *p)
+static __always_inline __u32 lookup_mask(__u32 mask, struct xdp_packet *p)
 {
 	const struct xdp_mask *m = &hg_tables.mask[MATCH_INDEX(mask, XDP_MASKS)];
 	__u32 found = lookup_probe(p->destination[0] & m->word[0], p->destination[1] & m->word[1],
@@ -277,8 +308,7 @@ static __always_inline __u32 lookup_mask(__u32 mask, const struct xdp_packet *p)
 }
 
 /* The destinations with these lengths: bit b is mask number last - b. */
-__attribute__((noinline)) __u32 lookup_lengths(__u64 lengths, __u32 last,
-					       const struct xdp_packet *p)
+__attribute__((noinline)) __u32 lookup_lengths(__u64 lengths, __u32 last, struct xdp_packet *p)
 {
 	if (p == NULL)
 		return LOOKUP_NONE;
@@ -296,7 +326,7 @@ __attribute__((noinline)) __u32 lookup_lengths(__u64 lengths, __u32 last,
 }
 
 /* The destinations of a set of masks: IPv6, those with an offset. */
-__attribute__((noinline)) __u32 lookup_set(__u32 number, const struct xdp_packet *p)
+__attribute__((noinline)) __u32 lookup_set(__u32 number, struct xdp_packet *p)
 {
 	const struct xdp_set *set = &hg_tables.set[MATCH_INDEX(number, XDP_SETS)];
 	__u32 count = set->count;
@@ -380,23 +410,25 @@ struct lookup_found {
 	__u32 slot, action, monitor;
 };
 
-/* 1 when a rule matches. */
+/* 1 when a rule matches.  Those before it that said to go on are in p. */
 static __always_inline int lookup_first(struct xdp_packet *p, struct lookup_found *ret)
 {
 	const struct xdp_control *control;
-	const __u64 *verdict;
 	__u32 zero = 0, slot;
 
 	match_prepare(p);
 	slot = p->family == XDP_IPV4 ? lookup_ipv4(p) : lookup_ipv6(p);
-	if (slot == LOOKUP_NONE)
-		return 0;
+	if (slot == LOOKUP_NONE) {
+		if (p->taken_count == 0)
+			return 0;
+		p->taken_count--;
+		slot = p->taken[MATCH_INDEX(p->taken_count, XDP_TAKEN)];
+	}
 	control = bpf_map_lookup_elem(&hg_control, &zero);
-	verdict = bpf_map_lookup_elem(&hg_verdicts, &slot);
-	if (control == NULL || verdict == NULL)
+	if (control == NULL)
 		return 0;
 	ret->slot = slot;
-	ret->action = (__u32)MATCH_READ(*verdict);
+	ret->action = (__u32)p->verdict;
 	ret->monitor = control->monitor;
 	return 1;
 }

@@ -5,7 +5,7 @@
  * hg_control   0               modes, and whose rules these are; mapped into memory
  * hg_tables    0               how a packet finds its rule (xdp_tables.h); mapped
  * hg_full      full test       what a rule matches, for rules that no few records say
- * hg_verdicts  slot            the action of the rule in that slot; mapped
+ * hg_verdicts  slot            the action of the rule in that slot, and its flags; mapped
  * hg_actions   action          what then happens, and the clock of a rate limit
  * hg_counters  slot, per CPU   what matched and what was dropped
  * hg_store     slot, or more   which rules are in force, octet for octet: user space's; mapped
@@ -30,7 +30,7 @@
 #include <linux/types.h>
 
 enum {
-	XDP_LAYOUT = 4,
+	XDP_LAYOUT = 5,
 	XDP_SLOTS = 1 << 17,    /* rules in force, and those that leave; a power of two */
 	XDP_RULES_MAX = 120000, /* rules in force at a time */
 	XDP_ACTIONS = 1 << 16,  /* a power of two */
@@ -104,6 +104,10 @@ struct xdp_then {
 	__u16 reserved;
 	struct xdp_rate rate[XDP_UNITS];
 };
+
+/* A verdict is the number of an action, and above it what is asked of the rule while others are
+ * still to be tried. */
+#define XDP_VERDICT_MORE (1ULL << 32) /* later rules are tried too, RFC 8955 7.3 */
 
 struct xdp_counters {
 	__u64 packets, octets;

@@ -12,11 +12,14 @@
 #define XDP_FAULT_UNSAFE    4 /* the kernel has to refuse it */
 #define XDP_FAULT_PROTECT   5 /* protected flows ignored */
 #define XDP_FAULT_CHECKSUM  6 /* not kept when DSCP changes */
+#define XDP_FAULT_MORE      7 /* the first rule that matches ends the search */
 #ifndef XDP_FAULT
 #define XDP_FAULT 0
 #endif
 
 enum {
+	XDP_TAKEN = 8, /* rules that one packet may match, a power of two */
+
 	/* The value of a field that is not there.  No span holds it, so that a component which asks
 	 * for the field does not match, and no flag has to be asked. */
 	XDP_ABSENT = 0xffffff,
@@ -46,6 +49,10 @@ struct xdp_packet {
 	 * counted from the frame's start. */
 	__u32 at, end, next;
 	__u32 bit; /* of nodes' filters */
+	/* The lookup's: slots of rules that matched and said to go on, in order; the verdict of the
+	 * last that matched. */
+	__u32 taken_count, taken[XDP_TAKEN];
+	__u64 verdict;
 };
 
 #endif

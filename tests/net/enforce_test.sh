@@ -14,9 +14,12 @@ DISCARD=8006000000000000
 RATE=8006000049742400       # 1,000,000 octets a second
 PACKETS=800c000042c80000    # 100 packets a second
 SAMPLE=8007000000000002
+MORE=8007000000000001       # later rules are tried too
+MARK=800900000000000a
 # NLRIs: to 192.0.2.2 and 2001:db8::2, TCP to port 23 and 24, UDP to port 9
 TCP23=0c0120c0000202038106058117
 TCP24=0c0120c0000202038106058118
+HOST=060120c0000202
 UDP9=0c0120c0000202038111058109
 V6TCP23=1901800020010db8000000000000000000000002038106058117
 
@@ -677,6 +680,26 @@ away_since_start() {
 		blocked 192.0.2.2 24
 }
 
+# A rule behind in order decides only where the one before it says so.
+goes_on() {
+	stop TERM
+	hub_start epoch9 settled
+	conf 'interface in1;'
+	order add ipv4-flow "$TCP23" "$MARK"
+	order add ipv4-flow "$HOST" "$DISCARD"
+	start && within 5 blocked 192.0.2.2 24 && connects 192.0.2.2 23 || return 1
+	order add ipv4-flow "$TCP23" "$MARK$MORE"
+	within 5 blocked 192.0.2.2 23 && within 5 counted "$TCP23" &&
+		reported "$TCP23" '"dropped-packets": 0,' && ! reported "$HOST" '"dropped-packets": 0,'
+}
+
+goes_on_after_return() {
+	stop KILL
+	blocked 192.0.2.2 23 && start && blocked 192.0.2.2 23 || return 1
+	order add ipv4-flow "$TCP23" "$MARK"
+	within 5 connects 192.0.2.2 23 && blocked 192.0.2.2 24
+}
+
 # ---- nftables ---------------------------------------------------------------------------------
 
 table() {
@@ -727,6 +750,8 @@ nft_counts() {
 }
 
 nft_lists_what_it_cannot() {
+	order add ipv4-flow "$TCP24" "$DISCARD$MORE"
+	within 5 reported "$TCP24" '"state": "not-enforced"' 'going on with later rules' || return 1
 	order add ipv4-flow "$TCP24" "$RATE$PACKETS"
 	within 5 reported "$TCP24" '"state": "not-enforced"' 'octets and packets at once' &&
 		connects 192.0.2.2 24
@@ -814,7 +839,7 @@ if [ "$(id -u)" -ne 0 ]; then
 	exit 0
 fi
 
-plan 67
+plan 69
 stage
 check 'without rules everything passes' within 5 passes_without_rules
 conf 'interface in1;'
@@ -872,6 +897,8 @@ check 'without a hub the rules of one source go, the others stay' away_removes_o
 check 'they come back with it' away_ends
 check 'rules stay for as many seconds as the file says' away_keeps_seconds
 check 'those that were found in the kernel go by their source too' away_since_start
+check 'a rule that says to go on has later rules act as well' goes_on
+check 'also over kill -9' goes_on_after_return
 stop TERM
 check 'nftables is refused where it cannot keep what the file says' nft_unprotected
 check 'nftables blocks what rules match, over IPv4 and IPv6, and nothing else' nft_blocks
