@@ -17,6 +17,8 @@
  *   {"event":"rule","seq":2,"op":"remove","family":"ipv4-flow","nlri":"..."}
  *   {"event":"commit","seq":2}
  *   {"event":"verify","id":1,"rules":1204,"digest":"1f0c..."}
+ * A snapshot may take its time: of a rule that changes meanwhile there are two lines in it, and the
+ * last one counts; it may be a "remove".
  * An epoch is new whenever the hub started anew.  A snapshot holds every rule to enforce; rules
  * that a new epoch's snapshot lacks may be removed only after `settled`.  "op":"add" for an NLRI
  * that is there replaces its actions.  Families: ipv4-flow ipv6-flow ipv4-flow-vpn ipv6-flow-vpn.
