@@ -541,7 +541,9 @@ static void protect_locals(struct protection *p, struct xdp *x)
 	for (size_t i = 0; i < n; i++)
 		p->local[i] = list[i] = make_local();
 	p->local_count = n;
-	assert_true(locals_change(&p->in_kernel, x, list, n));
+	p->in_kernel.bring = protect_bring_locals;
+	p->in_kernel.ctx = x;
+	assert_true(locals_change(&p->in_kernel, list, n, NULL));
 }
 
 static void protect_make(struct protection *p, struct xdp *x)
@@ -1221,7 +1223,7 @@ static const struct saved_row *saved_by(struct xdp *x, uint32_t entry, const str
 static void test_what_is_saved_is_told_by_rule(void **state)
 {
 	struct xdp *x = open_or_fail();
-	struct locals locals = { .fd = -1 };
+	struct locals locals = { .fd = -1, .bring = protect_bring_locals, .ctx = x };
 	struct xdp_local *local = calloc(1, sizeof(*local));
 	struct enforce_protect all = { 0 };
 	const struct saved_row *row;
@@ -1238,7 +1240,7 @@ static void test_what_is_saved_is_told_by_rule(void **state)
 	*local = (struct xdp_local){ .address = { 0xc0000207 } };
 	ruleset_init(&rs, 1);
 	assert_true(protect_set(x, &all, &e));
-	assert_true(locals_change(&locals, x, local, 1));
+	assert_true(locals_change(&locals, local, 1, NULL));
 	r = host_rule(&rs, 7, true);
 	gone.family = r->nlri.family;
 	gone.vpn = false;
