@@ -90,8 +90,6 @@ bool nft_then_make(const struct flow_actions *a, struct plan_then *ret, struct e
 
 	if (!plan_then_make(a, ret, e))
 		return false;
-	if (ret->marks)
-		return err_at(e, 0, 0, "mark is not enforced with nftables");
 	octets = ret->rate[XDP_UNIT_OCTETS];
 	packets = ret->rate[XDP_UNIT_PACKETS];
 	if (octets > 0 && packets > 0)
@@ -498,7 +496,8 @@ static void limit_packets(double rate, FILE *to)
 		      fmax(PACKETS_AT_ONCE, ceil(rate / 50)));
 }
 
-static void verdict_print(const struct plan_then *t, int number, FILE *to)
+/* The family's own word keeps ECN, and IPv4's checksum by the difference. */
+static void verdict_print(enum flow_family family, const struct plan_then *t, int number, FILE *to)
 {
 	if (t->kind == XDP_THEN_RATE) {
 		rule_add(number, to);
@@ -509,6 +508,8 @@ static void verdict_print(const struct plan_then *t, int number, FILE *to)
 		(void)fprintf(to, " counter name dropped%d drop\n", number);
 	}
 	rule_add(number, to);
+	if (t->marks)
+		(void)fprintf(to, "%s dscp set %u ", family == FLOW_IPV6 ? "ip6" : "ip", t->dscp);
 	if (t->kind == XDP_THEN_DISCARD)
 		(void)fprintf(to, "counter name dropped%d drop\n", number);
 	else
@@ -526,8 +527,9 @@ static void comments_print(const struct flow_nlri *n, const struct plan_then *t,
 	char hex[2 * COMMENT_OCTETS + 1];
 
 	rule_add(number, to);
-	(void)fprintf(to, "continue comment \"%d %d %a %a\"\n", n->family == FLOW_IPV6 ? 6 : 4,
-		      t->kind, (double)t->rate[XDP_UNIT_OCTETS], (double)t->rate[XDP_UNIT_PACKETS]);
+	(void)fprintf(to, "continue comment \"%d %d %a %a %d\"\n", n->family == FLOW_IPV6 ? 6 : 4,
+		      t->kind, (double)t->rate[XDP_UNIT_OCTETS], (double)t->rate[XDP_UNIT_PACKETS],
+		      t->marks ? t->dscp : -1);
 	for (size_t at = 0; at < n->len; at += COMMENT_OCTETS) {
 		struct str s = str_over(hex, sizeof(hex));
 
@@ -543,10 +545,10 @@ void nft_then_print(const struct flow_nlri *n, const struct plan_then *t, int nu
 	(void)fprintf(to, "flush chain " NFT_TABLE " rule%d\n", number);
 	rule_add(number, to);
 	(void)fprintf(to, "counter name matched%d\n", number);
-	if (t->kind != XDP_THEN_ACCEPT) {
+	if (t->kind != XDP_THEN_ACCEPT || t->marks) {
 		rule_add(number, to);
 		(void)fprintf(to, "jump %s\n", nft_protected(n->family));
 	}
-	verdict_print(t, number, to);
+	verdict_print(n->family, t, number, to);
 	comments_print(n, t, number, to);
 }

@@ -112,19 +112,22 @@ static bool rule_begins(struct reading *r, const char *chain, struct err *e)
 	return true;
 }
 
-/* "FAMILY KIND OCTETS PACKETS", of which the last two are rates. */
+/* "FAMILY KIND OCTETS PACKETS MARK", of which two are rates and the last is -1 for none. */
 static bool read_then(struct reading *r, const char *comment, struct err *e)
 {
 	char *at;
-	long family = strtol(comment, &at, 10), kind = strtol(at, &at, 10);
+	long family = strtol(comment, &at, 10), kind = strtol(at, &at, 10), mark;
 
 	r->then.rate[XDP_UNIT_OCTETS] = strtof(at, &at);
 	r->then.rate[XDP_UNIT_PACKETS] = strtof(at, &at);
+	mark = strtol(at, &at, 10);
 	if (*at != '\0' || (family != 4 && family != 6) || kind < XDP_THEN_ACCEPT ||
-	    kind > XDP_THEN_RATE)
+	    kind > XDP_THEN_RATE || mark < -1 || mark > 63)
 		return damaged(r, e);
 	r->family = family == 6 ? FLOW_IPV6 : FLOW_IPV4;
 	r->then.kind = (enum xdp_then_kind)kind;
+	r->then.marks = mark >= 0;
+	r->then.dscp = mark >= 0 ? (uint8_t)mark : 0;
 	r->has_then = true;
 	return true;
 }
