@@ -29,6 +29,7 @@
 #include "enforce/ruleset.h"
 #include "enforce/xdp.h"
 #include "flow/flow.h"
+#include "tests/protected_flows.h"
 
 enum {
 	COMPARISONS = 2000000,
@@ -457,54 +458,10 @@ static void make_frame(struct frame *f)
 
 /* ---- Protected flows ---------------------------------------------------------------------- */
 
-/* What a default protects, in words that the reference matcher reads; the hop limit that neighbor
- * discovery asks for has none. */
-static const struct {
-	const char *name, *match[FLOW_FAMILIES];
-} default_flows[] = {
-	{ "bgp", { "protocol =tcp; port =179;", "next-header =tcp; port =179;" } },
-	{ "ospf", { "protocol =89;", "next-header =89;" } },
-	{ "ldp",
-	  { "protocol [ =tcp =udp ]; port =646;", "next-header [ =tcp =udp ]; port =646;" } },
-	{ "bfd",
-	  { "protocol =udp; destination-port [ =3784 =3785 =4784 ];",
-	    "next-header =udp; destination-port [ =3784 =3785 =4784 ];" } },
-	{ "vrrp", { "protocol =112;", "next-header =112;" } },
-	{ "packet-too-big", { NULL, "icmp-type =2;" } },
-	{ "neighbor-discovery", { NULL, "icmp-type >=133&<=137;" } },
-	{ "fragmentation-needed", { "icmp-type =3; icmp-code =4;", NULL } },
-	{ "ssh",
-	  { "protocol =tcp; destination-port =22;", "next-header =tcp; destination-port =22;" } },
-};
-
-enum {
-	DEFAULT_FLOWS = sizeof(default_flows) / sizeof(default_flows[0])
-};
-
-static struct flow_rule default_rules[DEFAULT_FLOWS][FLOW_FAMILIES];
-
-static void read_default(size_t d, enum flow_family family)
-{
-	struct flow_text_options o = { .family = family, .family_fixed = true };
-	char text[200];
-	struct err e = { 0 };
-
-	if (default_flows[d].match[family] == NULL)
-		return;
-	(void)snprintf(text, sizeof(text), "match { %s }", default_flows[d].match[family]);
-	if (!flow_text_rule(text, strlen(text), &o, &default_rules[d][family], &e))
-		fail_msg("%s: %s", text, e.text);
-}
-
 static int read_defaults(void **state)
 {
 	(void)state;
-	assert_int_equal(DEFAULT_FLOWS, XDP_DEFAULTS);
-	for (size_t d = 0; d < DEFAULT_FLOWS; d++) {
-		assert_int_equal(protect_default_number(default_flows[d].name), d);
-		read_default(d, FLOW_IPV4);
-		read_default(d, FLOW_IPV6);
-	}
+	defaults_read();
 	return 0;
 }
 
@@ -544,7 +501,9 @@ static void protect_locals(struct protection *p, struct xdp *x)
 	for (size_t i = 0; i < n; i++)
 		p->local[i] = list[i] = make_local();
 	p->local_count = n;
-	assert_true(locals_change(&p->in_kernel, x, list, n));
+	p->in_kernel.bring = protect_bring_locals;
+	p->in_kernel.ctx = x;
+	assert_true(locals_change(&p->in_kernel, list, n, NULL));
 }
 
 static void protect_make(struct protection *p, struct xdp *x)
@@ -573,47 +532,11 @@ static bool is_v6(const struct frame *f)
 	return f->octets[f->ip - 2] == 0x86;
 }
 
-static bool is_ours(const struct protection *p, const struct frame *f)
-{
-	const uint8_t *to = f->octets + f->ip + (is_v6(f) ? 24 : 16);
-	struct rd r = rd_over(to, is_v6(f) ? 16 : 4);
-	uint64_t first = is_v6(f) ? rd_uint(&r, 8) : rd_uint(&r, 4),
-		 second = is_v6(f) ? rd_uint(&r, 8) : 0;
-
-	if (is_v6(f) ? to[0] == 0xff && to[1] == 2 : to[0] == 224 && to[1] == 0 && to[2] == 0)
-		return true;
-	for (size_t i = 0; i < p->local_count; i++)
-		if ((p->local[i].family == XDP_IPV6) == is_v6(f) &&
-		    p->local[i].address[0] == first && p->local[i].address[1] == second)
-			return true;
-	return false;
-}
-
-static bool default_matches(size_t d, const struct frame *f)
-{
-	enum flow_family family = is_v6(f) ? FLOW_IPV6 : FLOW_IPV4;
-	struct flow_nlri n = flow_rule_nlri(&default_rules[d][family]);
-
-	if (n.len == 0 || !flow_match(&n, f->octets + f->ip, f->len - f->ip))
-		return false;
-	return strcmp(default_flows[d].name, "neighbor-discovery") != 0 ||
-	       f->octets[f->ip + 7] == 255;
-}
-
 /* The entry that saves this frame, which some rule matches; -1: none. */
 static int protected_by(const struct protection *p, const struct frame *f)
 {
-	for (size_t d = 0; d < DEFAULT_FLOWS; d++)
-		if (!(p->what.defaults_off >> d & 1) && default_matches(d, f) && is_ours(p, f))
-			return (int)d;
-	for (size_t i = 0; i < p->what.count; i++) {
-		const struct flow_nlri *n = &p->statement[i].nlri;
-
-		if ((n->family == FLOW_IPV6) == is_v6(f) &&
-		    flow_match(n, f->octets + f->ip, f->len - f->ip))
-			return XDP_STATEMENT_FIRST + (int)i;
-	}
-	return -1;
+	return saved_by_entry(&p->what, p->local, p->local_count, is_v6(f) ? FLOW_IPV6 : FLOW_IPV4,
+			      f->octets + f->ip, f->len - f->ip);
 }
 
 /* ---- The comparison --------------------------------------------------------------------- */
@@ -1346,7 +1269,7 @@ static const struct saved_row *saved_by(struct xdp *x, uint32_t entry, const str
 static void test_what_is_saved_is_told_by_rule(void **state)
 {
 	struct xdp *x = open_or_fail();
-	struct locals locals = { .fd = -1 };
+	struct locals locals = { .fd = -1, .bring = protect_bring_locals, .ctx = x };
 	struct xdp_local *local = calloc(1, sizeof(*local));
 	struct enforce_protect all = { 0 };
 	const struct saved_row *row;
@@ -1363,7 +1286,7 @@ static void test_what_is_saved_is_told_by_rule(void **state)
 	*local = (struct xdp_local){ .address = { 0xc0000207 } };
 	ruleset_init(&rs, 1);
 	assert_true(protect_set(x, &all, &e));
-	assert_true(locals_change(&locals, x, local, 1));
+	assert_true(locals_change(&locals, local, 1, NULL));
 	r = host_rule(&rs, 7, true);
 	gone.family = r->nlri.family;
 	gone.vpn = false;

@@ -84,8 +84,6 @@ start_hub() {
 start_enforcer() {
 	local backend=${1:-$BACKEND} file=$STATE/r2/enforce.conf
 	sed "s/^enforce {/&\n\tbackend $backend;/" "$(node_file r2)" >"$file"
-	# nftables protects no flows, and says so unless the file does.
-	[[ $backend != nftables ]] || grep -q '^protect' "$file" || unprotected_section >>"$file"
 	start r2 headgate-enforce "$BUILD/headgate-enforce" -c "$file" \
 		-s "$STATE/r2/control" --pin-dir "$STATE/r2/bpf/headgate"
 }

@@ -22,7 +22,6 @@ lab_demo() {
 		shift
 	done
 	[[ $BACKEND =~ ^(xdp|nftables|auto)$ ]] || { usage >&2; exit 2; }
-	[[ $BACKEND != nftables ]] || LAB_WITHOUT_PROTECTION=1
 	say "lab $LAB_NAME comes up"
 	make_lab
 	[[ $keep = 0 ]] || trap - EXIT

@@ -38,7 +38,7 @@ struct backend {
 	/* What tells of other changes, for poll(2), and what to do then; -1: nothing does. */
 	int (*events)(const void *b);
 	void (*event)(void *b);
-	/* What protected flows have saved; NULL: it protects none. */
+	/* What protected flows have saved. */
 	const struct saved *(*saved)(void *b);
 	/* As verify_answer (verify.h) says. */
 	json_t *(*verify)(void *b, struct ruleset *rs, const struct feed_question *q);

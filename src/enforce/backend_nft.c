@@ -1,36 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /* backend_nft.c - nft.h as a backend. */
-#include <string.h>
-
 #include "base/log.h"
 #include "enforce/backend.h"
 #include "enforce/nft.h"
-#include "enforce/xdp_protect.h"
-
-/* What would be dropped here although the file says that it passes is a reason not to start. */
-static bool suffices(const struct enforce_options *o, struct err *e)
-{
-	const uint32_t all = (UINT32_C(1) << XDP_DEFAULTS) - 1;
-
-	if (o->monitor)
-		return true;
-	if (o->protect.count > 0 || (o->protect.defaults_off & all) != all)
-		return err_at(e, 0, 0,
-			      "backend nftables protects no flows: it takes a protect section with "
-			      "no route and each default off");
-	for (size_t i = 0; o->monitored != NULL && i < o->interface_count; i++)
-		if (o->monitored[i])
-			return err_at(e, 0, 0,
-				      "interface %s: backend nftables has no mode monitor of one "
-				      "interface",
-				      o->interfaces[i]);
-	return true;
-}
 
 static void *open_nft(const struct enforce_options *o, struct ruleset *rs, struct err *e)
 {
-	if (!suffices(o, e))
-		return NULL;
 	return nft_open(o, rs, e);
 }
 
@@ -89,19 +64,17 @@ static bool refresh_nft(void *b)
 
 static int events_nft(const void *b)
 {
-	(void)b;
-	return -1;
+	return nft_events(b);
 }
 
 static void event_nft(void *b)
 {
-	(void)b;
+	nft_event(b);
 }
 
 static const struct saved *saved_nft(void *b)
 {
-	(void)b;
-	return NULL;
+	return nft_saved(b);
 }
 
 /* What stands in comments is no evidence of what packets find. */

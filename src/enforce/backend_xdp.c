@@ -46,8 +46,8 @@ static bool open_parts(struct xdp_backend *b, const struct enforce_options *o, s
 	b->attach.pins = &b->pins;
 	b->attach.xdp = b->xdp;
 	b->attach.program = xdp_program(b->xdp);
-	if (protect_set(b->xdp, &o->protect, e) && locals_open(&b->locals, b->xdp, e) &&
-	    attach_start(&b->attach, e))
+	if (protect_set(b->xdp, &o->protect, e) &&
+	    locals_open(&b->locals, protect_bring_locals, b->xdp, e) && attach_start(&b->attach, e))
 		return true;
 	if (!found)
 		(void)pins_remove(&b->pins, NULL);
@@ -166,7 +166,7 @@ static void event_xdp(void *backend)
 	struct xdp_backend *b = backend;
 	struct err e = { 0 };
 
-	if (!locals_refresh(&b->locals, b->xdp, &e))
+	if (!locals_refresh(&b->locals, &e))
 		log_warning("%s", e.text);
 }
 

@@ -37,6 +37,14 @@ bool ifname_is_named(const struct enforce_options *o, const char *name)
 	return false;
 }
 
+bool ifname_is_monitored(const struct enforce_options *o, const char *name)
+{
+	for (size_t i = 0; o->monitored != NULL && i < o->interface_count; i++)
+		if (fnmatch(o->interfaces[i], name, 0) == 0)
+			return o->monitored[i];
+	return false;
+}
+
 static bool visit_fitting(const char *name, const struct if_nameindex *all, ifname_visit *visit,
 			  void *ctx, struct err *e)
 {

@@ -13,6 +13,9 @@ bool ifname_is_loopback(const char *name);
 /* Does one of the names or patterns mean this interface? */
 bool ifname_is_named(const struct enforce_options *o, const char *name);
 
+/* Do rules only count there?  The first name or pattern that means it says so. */
+bool ifname_is_monitored(const struct enforce_options *o, const char *name);
+
 typedef bool ifname_visit(void *ctx, unsigned ifindex, const char *name, struct err *e);
 /* Every interface that is meant, as often as it is named; each name has to mean one.  The first
  * false of the visitor ends it. */

@@ -17,6 +17,7 @@
 
 #include "base/log.h"
 #include "enforce/nft_hook.h"
+#include "enforce/nft_protect.h"
 #include "enforce/nft_rule.h"
 #include "enforce/nft_run.h"
 #include "enforce/nft_table.h"
@@ -33,6 +34,10 @@ struct nft {
 	struct rule *by_number[NFT_RULES_MAX + 1]; /* from 1 */
 	size_t count;
 	struct rule *in_order[NFT_RULES_MAX];
+	struct locals locals;
+	struct saved saved;
+	bool made;   /* the table */
+	bool warned; /* of a protected flow that is not exact */
 };
 
 const struct plan_able plan_able_nft = { nft_match_fits, nft_then_make };
@@ -82,11 +87,17 @@ static void order_make(struct nft *t, const bool leaving[NFT_RULES_MAX + 1])
 static void classes_print(const struct nft *t, enum flow_family family, FILE *to)
 {
 	for (int class = 0; class < NFT_CLASSES; class ++) {
-		(void)fprintf(to, "flush chain " NFT_TABLE " %s\n", nft_chain(family, class));
-		for (size_t i = 0; i < t->count; i++)
-			if (t->in_order[i]->nlri.family == family)
-				(void)nft_match_print(&t->in_order[i]->nlri, t->in_order[i]->slot,
-						      class, to);
+		const char *chain = nft_chain(NFT_RULES, family, class);
+
+		(void)fprintf(to, "flush chain " NFT_TABLE " %s\n", chain);
+		for (size_t i = 0; i < t->count; i++) {
+			const struct rule *r = t->in_order[i];
+			char then[32];
+
+			(void)snprintf(then, sizeof(then), "goto rule%d", r->slot);
+			if (r->nlri.family == family)
+				(void)nft_match_print(&r->nlri, class, chain, then, to);
+		}
 	}
 }
 
@@ -195,7 +206,7 @@ static void change_print(const struct change *c, FILE *to)
 		if (c->comes[i])
 			chain_add(i, to);
 		if (c->comes[i] || c->acts[i])
-			nft_then_print(&r->nlri, &r->then, i, t->options->monitor, to);
+			nft_then_print(&r->nlri, &r->then, i, to);
 	}
 	for (int family = 0; family < FLOW_FAMILIES; family++)
 		if (c->families[family])
@@ -302,20 +313,72 @@ size_t nft_in_force(const struct nft *t)
 
 /* ---- Counters ------------------------------------------------------------------------- */
 
-static void count_one(void *ctx, int number, bool dropped, uint64_t packets, uint64_t octets)
+static void count_saved(struct saved *s, int entry, uint64_t packets, uint64_t octets)
+{
+	size_t i = 0;
+
+	while (i < s->count && s->row[i].entry != (uint32_t)entry)
+		i++;
+	if (i == s->count)
+		s->row[s->count++] = (struct saved_row){ .entry = (uint32_t)entry };
+	s->row[i].now = (struct saved_count){ .packets = packets, .octets = octets };
+}
+
+static void count_one(void *ctx, enum nft_counter what, int number, uint64_t packets,
+		      uint64_t octets)
 {
 	struct nft *t = ctx;
-	struct rule *r = number > 0 && number <= NFT_RULES_MAX ? t->by_number[number] : NULL;
+	struct rule *r;
 
+	if (what == NFT_SAVED) {
+		count_saved(&t->saved, number, packets, octets);
+		return;
+	}
+	r = number <= NFT_RULES_MAX ? t->by_number[number] : NULL;
 	if (r == NULL)
 		return;
-	*(dropped ? &r->now.dropped_packets : &r->now.packets) = packets;
-	*(dropped ? &r->now.dropped_octets : &r->now.octets) = octets;
+	*(what == NFT_DROPPED ? &r->now.dropped_packets : &r->now.packets) = packets;
+	*(what == NFT_DROPPED ? &r->now.dropped_octets : &r->now.octets) = octets;
 }
 
 bool nft_counters(struct nft *t, struct err *e)
 {
 	return t->count == 0 || nft_table_count(count_one, t, e);
+}
+
+const struct saved *nft_saved(const struct nft *t)
+{
+	return &t->saved;
+}
+
+/* ---- Addresses ------------------------------------------------------------------------ */
+
+static bool bring_locals(void *ctx, const struct locals *before, const struct locals *after,
+			 struct err *e)
+{
+	const struct nft *t = ctx;
+	struct nft_script s;
+
+	(void)before;
+	if (!t->made)
+		return true;
+	nft_script_open(&s);
+	if (s.to != NULL)
+		nft_protect_print_locals(after, s.to);
+	return nft_script_run(&s, e);
+}
+
+int nft_events(const struct nft *t)
+{
+	return t->locals.fd;
+}
+
+void nft_event(struct nft *t)
+{
+	struct err e = { 0 };
+
+	if (!locals_refresh(&t->locals, &e))
+		log_warning("%s", e.text);
 }
 
 /* ---- Whose rules ---------------------------------------------------------------------- */
@@ -335,7 +398,7 @@ void nft_epoch_set(struct nft *t, const char *epoch)
 	(void)snprintf(t->epoch, sizeof(t->epoch), "%s", epoch);
 	nft_script_open(&s);
 	if (s.to != NULL)
-		nft_table_mark(t->epoch, t->options->monitor, s.to);
+		nft_table_mark(t->epoch, s.to);
 	if (!nft_script_run(&s, &e))
 		log_error("%s", e.text);
 }
@@ -378,6 +441,15 @@ static bool restore(struct nft *t, struct ruleset *rs, struct nft_found *found, 
 	return true;
 }
 
+/* What was saved is counted anew by each enforcer: entries mean something else from now on. */
+static void clear_saved(const struct nft_found *found, FILE *to)
+{
+	nft_protect_flush(to);
+	for (int entry = 0; entry < XDP_ENTRIES; entry++)
+		if (found->saved[entry])
+			nft_protect_delete_counter(entry, to);
+}
+
 /* The table as this version has it, in one transaction; the rules' own chains only if they have to
  * be written. */
 static bool make_table(const struct nft *t, const struct nft_found *found, bool chains,
@@ -387,19 +459,33 @@ static bool make_table(const struct nft *t, const struct nft_found *found, bool 
 
 	nft_script_open(&s);
 	if (s.to != NULL) {
-		nft_base_print(s.to);
-		nft_table_mark(t->epoch, t->options->monitor, s.to);
+		nft_sort_print(s.to);
+		clear_saved(found, s.to);
+		nft_protect_print(t->options, s.to);
+		nft_protect_print_locals(&t->locals, s.to);
+		nft_table_mark(t->epoch, s.to);
 		for (size_t i = 0; i < t->count && chains; i++) {
 			const struct rule *r = t->in_order[i];
 
 			chain_add(r->slot, s.to);
-			nft_then_print(&r->nlri, &r->installed, r->slot, t->options->monitor, s.to);
+			nft_then_print(&r->nlri, &r->installed, r->slot, s.to);
 		}
 		for (int family = 0; family < FLOW_FAMILIES; family++)
 			classes_print(t, family, s.to);
 		nft_hooks_print(&t->hooks, found->hooks, found->hook_count, s.to);
 	}
 	return nft_script_run(&s, e);
+}
+
+static void settle_saved(struct saved *s)
+{
+	for (size_t i = 0; i < s->count; i++) {
+		struct saved_row *r = &s->row[i];
+
+		r->before.packets += r->now.packets;
+		r->before.octets += r->now.octets;
+		r->now = (struct saved_count){ 0 };
+	}
 }
 
 /* Somebody may have flushed all of nftables.  True when that was so: changes have failed meanwhile.
@@ -415,9 +501,36 @@ static bool make_missing(struct nft *t)
 	log_warning("table " NFT_TABLE " is gone; it is made anew");
 	for (size_t i = 0; i < t->count; i++)
 		settle_counters(t->in_order[i]);
-	if (!make_table(t, &nothing, true, &e))
+	settle_saved(&t->saved);
+	t->made = make_table(t, &nothing, true, &e);
+	if (!t->made)
 		log_error("%s", e.text);
 	return true;
+}
+
+/* Can all that is to be protected be had? */
+static bool protects(const struct nft *t, struct err *e)
+{
+	const char *name = nft_protect_needs_whole(&t->options->protect);
+
+	if (!nft_protect_fits(&t->options->protect, e))
+		return false;
+	return name == NULL || t->hooks.merging[0] == '\0' ||
+	       err_at(e, 0, 0,
+		      "protect: route %s: interface %s merges packets (ethtool -K %s gro off lro "
+		      "off)",
+		      name, t->hooks.merging, t->hooks.merging);
+}
+
+/* Packets may have been whole when we started. */
+static void warn_merging(struct nft *t)
+{
+	struct err e = { 0 };
+
+	if (t->warned || protects(t, &e))
+		return;
+	t->warned = true;
+	log_warning("%s", e.text);
 }
 
 bool nft_refresh(struct nft *t)
@@ -427,6 +540,7 @@ bool nft_refresh(struct nft *t)
 	bool made = make_missing(t);
 
 	nft_hooks_refresh(&t->hooks);
+	warn_merging(t);
 	return made || merged != (t->hooks.merging[0] != '\0');
 }
 
@@ -436,11 +550,12 @@ static bool open_parts(struct nft *t, struct ruleset *rs, struct err *e)
 	bool there;
 
 	t->lock = lock_take(e);
-	if (t->lock < 0 || !nft_hooks_find(&t->hooks, e) || !nft_table_there(&there, e))
+	if (t->lock < 0 || !nft_hooks_find(&t->hooks, e) || !protects(t, e) ||
+	    !locals_open(&t->locals, bring_locals, t, e) || !nft_table_there(&there, e))
 		return false;
-	if ((there && !restore(t, rs, &found, e)) ||
-	    !make_table(t, &found, found.monitor != t->options->monitor, e))
+	if ((there && !restore(t, rs, &found, e)) || !make_table(t, &found, false, e))
 		return false;
+	t->made = true;
 	nft_hooks_log(&t->hooks);
 	return true;
 }
@@ -454,7 +569,7 @@ struct nft *nft_open(const struct enforce_options *o, struct ruleset *rs, struct
 		return NULL;
 	}
 	t->options = t->hooks.options = o;
-	t->lock = -1;
+	t->lock = t->locals.fd = -1;
 	if (open_parts(t, rs, e))
 		return t;
 	nft_free(t);
@@ -467,6 +582,7 @@ void nft_free(struct nft *t)
 		return;
 	if (t->lock >= 0)
 		close(t->lock);
+	locals_close(&t->locals);
 	free(t);
 }
 

@@ -16,6 +16,7 @@
 #include "base/err.h"
 #include "enforce/enforce.h"
 #include "enforce/ruleset.h"
+#include "enforce/saved.h"
 
 enum {
 	NFT_RULES_MAX = 1000 /* in force; they are tried one after the other */
@@ -35,6 +36,11 @@ bool nft_change(struct nft *t, struct rule *const *list, size_t n, struct err *e
 size_t nft_in_force(const struct nft *t);
 /* Reads the counters of all rules that are in force. */
 bool nft_counters(struct nft *t, struct err *e);
+/* What protected flows have saved, as last read; no rule is named. */
+const struct saved *nft_saved(const struct nft *t);
+/* Of changes of this machine's addresses, for poll(2), and what to do then. */
+int nft_events(const struct nft *t);
+void nft_event(struct nft *t);
 const char *nft_epoch(const struct nft *t);
 void nft_epoch_set(struct nft *t, const char *epoch);
 /* Looks at the interfaces.  True: rules that were refused may be had now, or the other way. */

@@ -20,8 +20,9 @@
 
 #include "base/log.h"
 #include "enforce/ifname.h"
-#include "enforce/nft_rule.h"
+#include "enforce/nft_protect.h"
 #include "enforce/nft_run.h"
+#include "enforce/nft_sort.h"
 
 enum {
 	PRIORITY = -500 /* before what others hook there */
@@ -57,18 +58,37 @@ static void hook_print(const struct attached *a, FILE *to)
 		a->ifindex, a->name, PRIORITY, a->ifindex, a->ifindex);
 }
 
+static void monitored_print(const struct nft_hooks *h, FILE *to)
+{
+	unsigned ifindex[ENFORCE_INTERFACES_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < h->count; i++)
+		if (ifname_is_monitored(h->options, h->at[i].name))
+			ifindex[n++] = h->at[i].ifindex;
+	nft_protect_print_monitored(ifindex, n, to);
+}
+
 void nft_hooks_print(const struct nft_hooks *h, const unsigned *left, size_t left_count, FILE *to)
 {
 	for (size_t i = 0; i < left_count; i++)
 		unhook_print(left[i], to);
 	for (size_t i = 0; i < h->count; i++)
 		hook_print(&h->at[i], to);
+	monitored_print(h, to);
+}
+
+static void hook_log(const struct nft_hooks *h, const char *name)
+{
+	log_info("interface %s: attached, nftables", name);
+	if (ifname_is_monitored(h->options, name))
+		log_info("interface %s: rules count there and drop nothing", name);
 }
 
 void nft_hooks_log(const struct nft_hooks *h)
 {
 	for (size_t i = 0; i < h->count; i++)
-		log_info("interface %s: attached, nftables", h->at[i].name);
+		hook_log(h, h->at[i].name);
 }
 
 /* ---- Merged packets ------------------------------------------------------------------- */
@@ -189,10 +209,12 @@ static bool hook_one(struct nft_hooks *h, unsigned ifindex, const char *name, st
 	if (!add_hook(h, ifindex, name, e))
 		return false;
 	nft_script_open(&s);
-	if (s.to != NULL)
+	if (s.to != NULL) {
 		hook_print(&h->at[h->count - 1], s.to);
+		monitored_print(h, s.to);
+	}
 	if (nft_script_run(&s, e)) {
-		log_info("interface %s: attached, nftables", name);
+		hook_log(h, name);
 		return true;
 	}
 	h->count--;

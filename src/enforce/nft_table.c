@@ -9,6 +9,7 @@
 
 #include "base/str.h"
 #include "enforce/nft_hook.h"
+#include "enforce/nft_protect.h"
 #include "enforce/nft_run.h"
 
 static const char *text_of(const json_t *o, const char *key)
@@ -49,7 +50,7 @@ bool nft_table_there(bool *ret_there, struct err *e)
 }
 
 /* The epoch is the hub's word: as hex it has no character that means something here. */
-void nft_table_mark(const char *epoch, bool monitor, FILE *to)
+void nft_table_mark(const char *epoch, FILE *to)
 {
 	char hex[2 * XDP_EPOCH_MAX + 1];
 	struct str s = str_over(hex, sizeof(hex));
@@ -57,8 +58,8 @@ void nft_table_mark(const char *epoch, bool monitor, FILE *to)
 	str_add_hex(&s, epoch, strlen(epoch));
 	(void)fprintf(to,
 		      "add chain " NFT_TABLE " hub\nflush chain " NFT_TABLE
-		      " hub\nadd rule " NFT_TABLE " hub continue comment \"%d %s\"\n",
-		      NFT_LAYOUT, monitor ? "monitor" : "enforce");
+		      " hub\nadd rule " NFT_TABLE " hub continue comment \"%d\"\n",
+		      NFT_LAYOUT);
 	if (*epoch != '\0')
 		(void)fprintf(to, "add rule " NFT_TABLE " hub continue comment \"%s\"\n", hex);
 }
@@ -111,19 +112,22 @@ static bool rule_begins(struct reading *r, const char *chain, struct err *e)
 	return true;
 }
 
-/* "FAMILY KIND OCTETS PACKETS", of which the last two are rates. */
+/* "FAMILY KIND OCTETS PACKETS MARK", of which two are rates and the last is -1 for none. */
 static bool read_then(struct reading *r, const char *comment, struct err *e)
 {
 	char *at;
-	long family = strtol(comment, &at, 10), kind = strtol(at, &at, 10);
+	long family = strtol(comment, &at, 10), kind = strtol(at, &at, 10), mark;
 
 	r->then.rate[XDP_UNIT_OCTETS] = strtof(at, &at);
 	r->then.rate[XDP_UNIT_PACKETS] = strtof(at, &at);
+	mark = strtol(at, &at, 10);
 	if (*at != '\0' || (family != 4 && family != 6) || kind < XDP_THEN_ACCEPT ||
-	    kind > XDP_THEN_RATE)
+	    kind > XDP_THEN_RATE || mark < -1 || mark > 63)
 		return damaged(r, e);
 	r->family = family == 6 ? FLOW_IPV6 : FLOW_IPV4;
 	r->then.kind = (enum xdp_then_kind)kind;
+	r->then.marks = mark >= 0;
+	r->then.dscp = mark >= 0 ? (uint8_t)mark : 0;
 	r->has_then = true;
 	return true;
 }
@@ -141,16 +145,14 @@ static bool read_octets(struct reading *r, const char *comment, struct err *e)
 
 static bool read_mark(struct reading *r, const char *comment, struct err *e)
 {
-	char *mode;
 	size_t len;
 
 	if (!r->marked) {
-		if (strtol(comment, &mode, 10) != NFT_LAYOUT)
+		if (strtol(comment, NULL, 10) != NFT_LAYOUT)
 			return err_at(
 				e, 0, 0,
 				"table " NFT_TABLE " was left by another version; "
 				"headgate-enforce --flush takes it away, with the rules in it");
-		r->found->monitor = strcmp(mode, " monitor") == 0;
 		r->marked = true;
 		return true;
 	}
@@ -175,6 +177,14 @@ static bool read_rule(struct reading *r, const json_t *o, struct err *e)
 	return r->has_then ? read_octets(r, comment, e) : read_then(r, comment, e);
 }
 
+static void read_counter(struct nft_found *f, const char *name)
+{
+	int entry = nft_protect_entry(name);
+
+	if (entry >= 0)
+		f->saved[entry] = true;
+}
+
 static void read_chain(struct nft_found *f, const char *name)
 {
 	unsigned hook = nft_hook_number(name);
@@ -196,6 +206,7 @@ bool nft_table_read(struct nft_found *f, struct err *e)
 		const json_t *rule = json_object_get(o, "rule");
 
 		read_chain(f, text_of(json_object_get(o, "chain"), "name"));
+		read_counter(f, text_of(json_object_get(o, "counter"), "name"));
 		ok = ok && (rule == NULL || read_rule(&r, rule, e));
 	}
 	json_decref(list);
@@ -209,7 +220,26 @@ bool nft_table_read(struct nft_found *f, struct err *e)
 
 /* ---- Counts --------------------------------------------------------------------------- */
 
-bool nft_table_count(void (*count)(void *ctx, int number, bool dropped, uint64_t packets,
+/* What a counter counts; false: none of ours. */
+static bool read_name(const char *name, enum nft_counter *ret_what, int *ret_number)
+{
+	static const struct {
+		const char *word;
+		enum nft_counter what;
+	} words[] = { { "matched", NFT_MATCHED }, { "dropped", NFT_DROPPED } };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		*ret_what = words[i].what;
+		*ret_number = number_in(name, words[i].word);
+		if (*ret_number > 0)
+			return true;
+	}
+	*ret_what = NFT_SAVED;
+	*ret_number = nft_protect_entry(name);
+	return *ret_number >= 0;
+}
+
+bool nft_table_count(void (*count)(void *ctx, enum nft_counter what, int number, uint64_t packets,
 				   uint64_t octets),
 		     void *ctx, struct err *e)
 {
@@ -221,12 +251,11 @@ bool nft_table_count(void (*count)(void *ctx, int number, bool dropped, uint64_t
 	json_array_foreach(list, i, o)
 	{
 		const json_t *c = json_object_get(o, "counter");
-		const char *name = text_of(c, "name");
-		bool dropped = strncmp(name, "dropped", 7) == 0;
-		int number = number_in(name, dropped ? "dropped" : "matched");
+		enum nft_counter what;
+		int number;
 
-		if (number > 0)
-			count(ctx, number, dropped,
+		if (read_name(text_of(c, "name"), &what, &number))
+			count(ctx, what, number,
 			      (uint64_t)json_integer_value(json_object_get(c, "packets")),
 			      (uint64_t)json_integer_value(json_object_get(c, "bytes")));
 	}

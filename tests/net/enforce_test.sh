@@ -110,15 +110,6 @@ conf() {
 	printf '}\n' >>"$work/conf"
 }
 
-# unprotected LINE... - such a section, and no flows protected
-unprotected() {
-	conf "$@"
-	printf 'protect {\n' >>"$work/conf"
-	printf '\tdefault %s off;\n' bgp ospf ldp bfd vrrp packet-too-big neighbor-discovery \
-		fragmentation-needed ssh >>"$work/conf"
-	printf '}\n' >>"$work/conf"
-}
-
 start() {
 	: >"$work/log"
 	nsenter --net="/run/netns/${ns}b" "$enforcer" -c "$work/conf" -s "$socket" \
@@ -710,33 +701,10 @@ no_table() {
 	! table
 }
 
-# nft_refused WHY - the section in force is an error with nftables, and no table is left
-nft_refused() {
-	timeout 10 nsenter --net="/run/netns/${ns}b" "$enforcer" -c "$work/conf" -s "$socket" \
-		--pin-dir "$work/bpf/pins" >"$work/said" 2>&1
-	[ $? -eq 1 ] && grep -q "$1" "$work/said" && no_table
-}
-
-nft_unprotected() {
-	conf 'interface in1;' 'backend nftables;'
-	nft_refused 'nftables protects no flows' || return 1
-	unprotected 'interface in1 { mode monitor; }' 'backend nftables;'
-	nft_refused 'no mode monitor of one interface'
-}
-
-# The fall-back too is none while flows are protected.
-auto_protects() {
-	conf 'interface in1;' 'backend auto;'
-	timeout 10 nsenter --net="/run/netns/${ns}b" "$enforcer" -c "$work/conf" -s "$socket" \
-		--pin-dir "$work/nobpf" >"$work/said" 2>&1
-	[ $? -eq 1 ] && grep -q 'XDP cannot be had' "$work/said" &&
-		grep -q 'nftables protects no flows' "$work/said" && no_table
-}
-
 nft_blocks() {
 	hub_kill
 	hub_start epoch7 settled
-	unprotected 'interface in1;' 'backend nftables;'
+	conf 'interface in1;' 'backend nftables;'
 	start && grep -q 'in1: attached, nftables' "$work/log" && no_pins && no_program || return 1
 	order add ipv4-flow "$TCP23" "$DISCARD"
 	order add ipv6-flow "$V6TCP23" "$DISCARD"
@@ -792,12 +760,26 @@ nft_unsettled_keeps() {
 
 nft_comes_and_goes() {
 	stop TERM && no_table || return 1
-	unprotected 'interface in*;' 'backend nftables;'
+	conf 'interface in*;' 'backend nftables;'
 	start && ip -n "${ns}b" link add in7 type veth peer name out7 &&
 		within 5 grep -q 'in7: attached, nftables' "$work/log" && table &&
 		grep -q 'device "in7"' "$work/table" && ip -n "${ns}b" link del in7 &&
 		within 5 grep -q 'interface in7: it is gone' "$work/log" && table &&
 		! grep -q 'in7' "$work/table" && kill -0 "$pid"
+}
+
+# It counts on, by the rule that went on from the table that was left.
+nft_monitors_interface() {
+	stop TERM
+	conf 'interface in1 { mode monitor; }' 'backend nftables;'
+	order add ipv4-flow "$TCP23" "$DISCARD"
+	start && grep -q 'in1: rules count there and drop nothing' "$work/log" &&
+		within 5 reported "$TCP23" '"state": "enforced"' && connects 192.0.2.2 23 &&
+		within 5 counted "$TCP23" && reported "$TCP23" '"dropped-packets": 0,' || return 1
+	stop KILL
+	conf 'interface in1;' 'backend nftables;'
+	start && within 5 blocked 192.0.2.2 23 && order remove ipv4-flow "$TCP23" &&
+		within 5 connects 192.0.2.2 23
 }
 
 nft_flush() {
@@ -812,16 +794,16 @@ xdp_to_nft_and_back() {
 	conf 'interface in1;'
 	start && within 5 blocked 192.0.2.2 23 || return 1
 	stop KILL
-	unprotected 'interface in1;' 'backend nftables;'
+	conf 'interface in1;' 'backend nftables;'
 	start && within 5 no_program && blocked 192.0.2.2 23 && no_pins && table || return 1
 	stop KILL
-	unprotected 'interface in1;' 'backend auto;'
+	conf 'interface in1;' 'backend auto;'
 	start && grep -q 'in1: attached, native' "$work/log" && within 5 no_table &&
 		blocked 192.0.2.2 23 && stop TERM && no_pins && no_table && connects 192.0.2.2 23
 }
 
 auto_falls_back() {
-	unprotected 'interface in1;' 'backend auto;'
+	conf 'interface in1;' 'backend auto;'
 	: >"$work/log"
 	nsenter --net="/run/netns/${ns}b" "$enforcer" -c "$work/conf" -s "$socket" \
 		--pin-dir "$work/nobpf" 2>"$work/log" 7>&- &
@@ -839,7 +821,7 @@ if [ "$(id -u)" -ne 0 ]; then
 	exit 0
 fi
 
-plan 69
+plan 68
 stage
 check 'without rules everything passes' within 5 passes_without_rules
 conf 'interface in1;'
@@ -900,7 +882,6 @@ check 'those that were found in the kernel go by their source too' away_since_st
 check 'a rule that says to go on has later rules act as well' goes_on
 check 'also over kill -9' goes_on_after_return
 stop TERM
-check 'nftables is refused where it cannot keep what the file says' nft_unprotected
 check 'nftables blocks what rules match, over IPv4 and IPv6, and nothing else' nft_blocks
 check 'state and counters are reported with it too' nft_counts
 check 'what nftables cannot do is listed with the reason, and passes' nft_lists_what_it_cannot
@@ -909,8 +890,8 @@ check 'kill -9 leaves the table in force' nft_kill_keeps
 check 'on return the difference is settled, and counters go on' nft_return_settles
 check 'what a hub that has not settled does not know stays there' nft_unsettled_keeps
 check 'SIGTERM takes the table away; interfaces come and go' nft_comes_and_goes
+check 'mode monitor of one interface counts there and drops nothing' nft_monitors_interface
 check '--flush takes the table away after kill -9' nft_flush
 check 'from XDP to nftables and back nothing is left of the other' xdp_to_nft_and_back
 check 'backend auto uses nftables where XDP cannot be had, and says so' auto_falls_back
-check 'but not while flows are protected' auto_protects
 tap_status
