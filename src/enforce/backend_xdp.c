@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "enforce/attach.h"
 #include "enforce/backend.h"
+#include "enforce/kernel.h"
 #include "enforce/locals.h"
 #include "enforce/pins.h"
 #include "enforce/privilege.h"
@@ -26,16 +27,38 @@ static const char *pin_dir(const struct enforce_options *o)
 	return o->pin_dir != NULL ? o->pin_dir : ENFORCE_PIN_DIR_DEFAULT;
 }
 
+static void warn(const char *text)
+{
+	log_warning("%s", text);
+}
+
+static bool kernel_has_it(struct err *e)
+{
+	struct kernel k;
+
+	kernel_probe(&k);
+	return kernel_suffices(&k, warn, e);
+}
+
+static void tell_of_kernel(int program)
+{
+	struct kernel k;
+
+	kernel_look(program, &k);
+	(void)kernel_suffices(&k, warn, NULL);
+}
+
 static bool open_parts(struct xdp_backend *b, const struct enforce_options *o, struct ruleset *rs,
 		       struct err *e)
 {
 	bool found;
 
-	if (!privilege_suffices_bpf(e) || !pins_open(&b->pins, pin_dir(o), e))
+	if (!privilege_suffices_bpf(e) || !kernel_has_it(e) || !pins_open(&b->pins, pin_dir(o), e))
 		return false;
 	b->xdp = xdp_open(NULL, &b->pins, e);
 	if (b->xdp == NULL)
 		return false;
+	tell_of_kernel(xdp_program(b->xdp));
 	found = xdp_found(b->xdp);
 	if (found && !xdp_restore(b->xdp, rs, e))
 		return false;
