@@ -194,8 +194,8 @@ static void test_no_cost_overflows(void **state)
 		for (int i = 0; i < XDP_UNITS; i++) {
 			assert_true(x.rate[i].cost > 0);
 			assert_true(x.rate[i].cost < UINT64_MAX / 65575);
-			/* Bursts are at least 20 ms: the coarse clock steps by up to 10. */
-			assert_true(x.rate[i].burst >= 20 * 16000000ULL);
+			/* Bursts are at least 16 ms: the coarse clock steps by up to 10. */
+			assert_true(x.rate[i].burst >= 16 * 16000000ULL);
 			assert_true(x.rate[i].burst < UINT64_MAX / 4);
 		}
 	}

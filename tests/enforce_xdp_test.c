@@ -1587,7 +1587,7 @@ static void limit_is_kept(const struct limit *l)
 	pthread_t thread[2];
 	size_t n = 0;
 	uint64_t passed = 0;
-	double burst = fmax(0.02, (l->packets ? 4 : 6000) / (double)l->rate);
+	double burst = fmax(0.016, (l->packets ? 4 : 6000) / (double)l->rate);
 
 	ruleset_init(&rs, 1);
 	limited_rule(&rs, l);

@@ -53,6 +53,7 @@ struct place {
 	uint32_t block, block_size; /* of the list's records; 0: none */
 	struct chain *chain;        /* of a long list; NULL: there never was one */
 	uint64_t filter;            /* over its own rules, as in force */
+	uint64_t filter_most;       /* and with those that came since */
 	/* Of a destination only: */
 	struct sets_uses sources;
 	uint32_t set, below; /* set of source masks in force; how many sources there are */
@@ -497,6 +498,7 @@ static bool place_insert(struct index *ix, struct place *p, struct index_rule *r
 	memmove(p->rules + at + 1, p->rules + at, (p->count - at) * sizeof(struct index_rule *));
 	p->rules[at] = r;
 	p->count++;
+	p->filter_most |= r->filter;
 	p->records += r->count;
 	r->place = p;
 	return true;
@@ -560,11 +562,12 @@ static uint64_t list_word(unsigned kind, uint32_t count, uint32_t first)
 	return (uint64_t)kind << XDP_LIST_KIND | (uint64_t)count << XDP_LIST_COUNT | first;
 }
 
+/* Over its rules.  Of many few are looked at: most have all bits that there may be. */
 static uint64_t own_filter(const struct place *p)
 {
 	uint64_t filter = 0;
 
-	for (uint32_t i = 0; i < p->count; i++)
+	for (uint32_t i = 0; i < p->count && filter != p->filter_most; i++)
 		filter |= p->rules[i]->filter;
 	return filter;
 }
@@ -760,7 +763,7 @@ static bool publish(struct index *ix, struct place *p)
 	if (is_source(p))
 		below_add(ix, p->parent, filter & ~before);
 	node_widen(ix, p, filter);
-	p->filter = filter;
+	p->filter = p->filter_most = filter;
 	if (p->visible)
 		list_show(ix, p, &list);
 	else

@@ -13,7 +13,7 @@
 
 enum {
 	TICKS_PER_NS = 16, /* struct xdp_rate counts in sixteenths */
-	BURST_MS = 20,     /* and no less, or the coarse clock would be too coarse */
+	BURST_MS = 16,     /* above the coarse clock's step, below 2 % of the first second */
 	COST_BITS = 46,    /* so that the cost of the longest packet, 2^17 octets, fits 64 bits */
 	COST_SHIFT = 16,
 	RATE_SECONDS_MAX = 4096 /* a unit's time has to fit COST_BITS */

@@ -5,7 +5,7 @@
  * A rate limit is one clock shared by all CPUs (GCRA): each packet that passes moves the clock by
  * the time that its rate grants to it, and a packet that finds the clock further ahead than the
  * burst is dropped.  A refusal writes nothing, so that under attack CPUs do not fight over a line.
- * Bursts are at least 20 ms (plan.c), so that the coarse clock, which steps by a tick, is enough.
+ * Bursts are at least 16 ms (plan.c), so that the coarse clock, which steps by a tick, is enough.
  */
 #ifndef ENFORCE_XDP_ACT_H
 #define ENFORCE_XDP_ACT_H

@@ -290,7 +290,7 @@ one_change() {
 
 # flood SECONDS OCTETS RATE COST [PAUSE] - UDP to port 9; sets sent, and due: what an exact limit of
 # RATE, where a packet costs COST of it, lets pass of packets that were sent at these moments.  Its
-# burst is what the manual says: 20 ms, and at least 4 packets or 6,000 octets.  doubt: as many may be
+# burst is what docs/dataplane.md says: 16 ms, and at least 4 packets or 6,000 octets.  doubt: as many may be
 # missing or more, because the limit's clock steps by a tick and the sender was away for about a burst.
 flood() {
 	a nice -n -20 /usr/bin/python3 -c '
@@ -299,7 +299,7 @@ seconds, octets, rate, cost, *pause = map(float, sys.argv[1:])
 s = socket.socket(2, 2)
 s.connect(("192.0.2.2", 9))
 data, sent, passed = b"x" * int(octets), 0, 0
-level = depth = max(rate * 0.02, 4 if cost == 1 else 6000) + cost
+level = depth = max(rate * 0.016, 4 if cost == 1 else 6000) + cost
 tick, doubt = time.clock_getres(6), 0 # CLOCK_MONOTONIC_COARSE
 last = time.monotonic()
 end = last + seconds
