@@ -149,6 +149,7 @@ static int enforce(const struct arguments *a, const struct conf *c)
 	};
 	struct enforce_protect_statement statements[CONF_PROTECT_MAX];
 	struct enforce_source sources[CONF_SOURCES_MAX];
+	struct enforce_group groups[CONF_GROUPS_MAX];
 	const char *interfaces[CONF_INTERFACES_MAX];
 	struct enforce_options o = {
 		.socket = choose_socket(a, c),
@@ -156,6 +157,9 @@ static int enforce(const struct arguments *a, const struct conf *c)
 		.interface_count = c->enforce.interface_count,
 		.interfaces = interfaces,
 		.monitored = c->enforce.monitored,
+		.member = c->enforce.member,
+		.group_count = c->enforce.group_count,
+		.groups = groups,
 		.monitor = c->enforce.mode == CONF_MODE_MONITOR,
 		.away = c->enforce.away,
 		.source_count = c->enforce.source_count,
@@ -170,6 +174,9 @@ static int enforce(const struct arguments *a, const struct conf *c)
 	}
 	for (size_t i = 0; i < c->enforce.interface_count; i++)
 		interfaces[i] = c->enforce.interfaces[i];
+	for (size_t i = 0; i < c->enforce.group_count; i++)
+		groups[i] = (struct enforce_group){ .as = c->enforce.groups[i].as,
+						    .group = c->enforce.groups[i].group };
 	for (size_t i = 0; i < c->enforce.source_count; i++)
 		sources[i] = (struct enforce_source){
 			.name = c->enforce.sources[i].name,

@@ -33,7 +33,6 @@ static void test_refuses_what_it_cannot_do(void **state)
 	refused(&(struct flow_actions){ .redirect = FLOW_REDIRECT_IP, .copy = true },
 		"copy to an address is not enforced");
 	refused(&(struct flow_actions){ .sample = true }, "sample is not enforced");
-	refused(&(struct flow_actions){ .interface_sets = 1 }, "interface-set is not enforced");
 }
 
 static void test_a_discard_with_something_else_is_refused_too(void **state)
@@ -120,6 +119,8 @@ static void test_what_was_written_reads_back_equal(void **state)
 		{ .kind = XDP_THEN_ACCEPT, .marks = true },
 		{ .kind = XDP_THEN_RATE, .rate = { 9600, 0 }, .marks = true, .dscp = 63 },
 		{ .kind = XDP_THEN_DISCARD, .more = true },
+		{ .kind = XDP_THEN_DISCARD, .groups = 1 },
+		{ .kind = XDP_THEN_RATE, .rate = { 9600, 0 }, .more = true, .groups = 1ULL << 63 },
 	};
 
 	(void)state;

@@ -2,11 +2,13 @@
 /* The XDP program against the reference matcher, through the kernel's own test run.
  *
  * Random sets of rules, made to overlap, and random frames, made to hit the rules' edges: the
- * verdict and the counters that rose must be those of the rules that flow_match names, in order up
- * to the first that does not say to go on, and the octets of what passes those that they ask for.
- * HEADGATE_SEED repeats a run, HEADGATE_COMPARISONS makes it longer. */
+ * verdict and the counters that rose must be those of the rules that flow_match names, of those in
+ * force at the interface, in order up to the first that does not say to go on, and the octets of
+ * what passes those that they ask for. HEADGATE_SEED repeats a run, HEADGATE_COMPARISONS makes it
+ * longer. */
 #include <errno.h>
 #include <math.h>
+#include <net/if.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -43,7 +45,8 @@ enum {
 	FRAME_MAX = 1400,
 	STATEMENTS = 5, /* protected flows of a set, at most */
 	LOCALS = 6,
-	MATCHED_MAX = 8 /* rules that one packet may match */
+	MATCHED_MAX = 8, /* rules that one packet may match */
+	GROUPS = 4       /* of interfaces, that rules name; one more is nobody's */
 };
 
 /* ---- Chance ---------------------------------------------------------------------------- */
@@ -556,6 +559,53 @@ struct outcome {
 /* Set: the kernel is not told of changes. */
 static bool stale;
 
+/* What the interface of a test run, loopback, is in. */
+static struct groups groups;
+static unsigned groups_here; /* bit g: the g-th of the file */
+
+static void groups_change(struct xdp *x)
+{
+	groups_here = below(1 << GROUPS);
+	assert_true(xdp_groups_interface(x, if_nametoindex("lo"),
+					 groups_of_file(&groups, groups_here)));
+}
+
+static void groups_start(struct xdp *x)
+{
+	struct enforce_group list[GROUPS];
+	struct err e = { 0 };
+
+	for (unsigned g = 0; g < GROUPS; g++)
+		list[g] = (struct enforce_group){ .as = 65000 + g / 2, .group = g % 2 ? 16383 : 0 };
+	if (!xdp_groups_set(x, &groups, list, GROUPS, &e))
+		fail_msg("%s", e.text);
+	groups_change(x);
+}
+
+/* The rule's input groups, as the test sees them, are kept in `source`. */
+static int make_scope(struct flow_actions *a)
+{
+	int input = 0;
+
+	for (unsigned n = below(4); n > 0; n--) {
+		struct flow_interface_set *s = &a->interface_set[a->interface_sets++];
+		unsigned g = below(GROUPS + 1);
+
+		*s = (struct flow_interface_set){ .as = 65000 + g / 2,
+						  .group = g % 2 ? 16383 : 0,
+						  .input = !one_in(4),
+						  .output = one_in(2) };
+		if (s->input && g < GROUPS)
+			input |= 1 << g;
+	}
+	return input;
+}
+
+static bool is_here(const struct rule *r)
+{
+	return r->source <= 0 || (r->source & (int)groups_here) != 0;
+}
+
 static struct flow_actions make_actions(void)
 {
 	return (struct flow_actions){ .has_rate_bytes = !one_in(4),
@@ -564,10 +614,18 @@ static struct flow_actions make_actions(void)
 				      .more = below(8) < going_on };
 }
 
+static void set_then(struct set *s, struct rule *r)
+{
+	struct flow_actions a = make_actions();
+
+	r->source = one_in(3) ? make_scope(&a) : 0;
+	rule_set_then(r, &a);
+	ruleset_touch(&s->rules, r);
+}
+
 static void add_rule(struct set *s)
 {
 	uint8_t room[FLOW_NLRI_MAX];
-	struct flow_actions a = make_actions();
 	struct flow_nlri n;
 	struct rule *r;
 
@@ -575,12 +633,11 @@ static void add_rule(struct set *s)
 		return;
 	r = ruleset_need(&s->rules, &n);
 	assert_non_null(r);
-	rule_set_then(r, &a);
 	r->wanted = true;
-	ruleset_touch(&s->rules, r);
+	set_then(s, r);
 }
 
-/* What was touched, into the kernel. */
+/* What was touched, into the kernel.  The counters of what is taken out go with it. */
 static void apply(struct xdp *x, struct ruleset *rs)
 {
 	struct err e = { 0 };
@@ -589,8 +646,11 @@ static void apply(struct xdp *x, struct ruleset *rs)
 	if (!xdp_change(x, rs->touched, n, &e))
 		fail_msg("%s", e.text);
 	rs->touched_count = 0;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		rs->touched[i]->touched = false;
+		if (rs->touched[i]->slot < 0)
+			rs->touched[i]->reported_counters = (struct xdp_counters){ 0 };
+	}
 	for (size_t i = 0; i < n; i++)
 		if (!rs->touched[i]->wanted)
 			ruleset_remove(rs, rs->touched[i]);
@@ -617,6 +677,7 @@ static void set_list(struct set *s, struct outcome *o)
 static void set_make(struct set *s, struct xdp *x, unsigned want, struct outcome *o)
 {
 	ruleset_init(&s->rules, 1);
+	s->rules.groups = &groups;
 	theme = one_in(2) ? below(THEMES) : THEME_ANY;
 	going_on = one_in(4) ? 7 : below(4);
 	protect_make(&s->protection, x);
@@ -652,11 +713,8 @@ static void set_change(struct set *s, struct xdp *x, struct outcome *o)
 	if (s->count > 0 && one_in(2)) {
 		struct rule *r = s->list[below((uint32_t)s->count)];
 
-		struct flow_actions a = make_actions();
-
 		if (r->wanted)
-			rule_set_then(r, &a);
-		ruleset_touch(&s->rules, r);
+			set_then(s, r);
 	}
 	if (!stale)
 		apply(x, &s->rules);
@@ -686,7 +744,7 @@ static void reference(const struct set *s, const struct frame *f, struct matched
 
 	ret->count = 0;
 	for (size_t i = 0; i < s->count && more && ret->count < MATCHED_MAX; i++) {
-		if (is_v6(f) != (s->list[i]->nlri.family == FLOW_IPV6) ||
+		if (is_v6(f) != (s->list[i]->nlri.family == FLOW_IPV6) || !is_here(s->list[i]) ||
 		    !flow_match(&s->list[i]->nlri, f->octets + f->ip, f->len - f->ip))
 			continue;
 		ret->rule[ret->count++] = s->list[i];
@@ -870,6 +928,8 @@ static void oracle_set(struct set *s, struct xdp *x, struct outcome *o, bool exp
 
 		if (i > 0 && i % STEP_FRAMES == 0)
 			set_change(s, x, o);
+		if (one_in(STEP_FRAMES))
+			groups_change(x);
 		make_frame(&f);
 		reference(s, &f, &m);
 		if (!compare(x, s, &f, &m, &verdict)) {
@@ -901,6 +961,7 @@ static struct outcome oracle(const struct xdp_image *image, uint64_t comparisons
 	if (x == NULL)
 		fail_msg("%s", e.text);
 	chance = seed;
+	groups_start(x);
 	while (o.compared < comparisons && o.different == 0)
 		oracle_set(&s, x, &o, explain);
 	free(s.protection.in_kernel.list);
@@ -999,6 +1060,12 @@ static void test_finds_search_that_does_not_go_on(void **state)
 {
 	(void)state;
 	finds_fault(7);
+}
+
+static void test_finds_rules_of_other_interfaces(void **state)
+{
+	(void)state;
+	finds_fault(8);
 }
 
 static void test_finds_stale_table(void **state)
@@ -1649,6 +1716,7 @@ int main(void)
 		cmocka_unit_test(test_finds_ignored_protection),
 		cmocka_unit_test(test_finds_checksum_not_kept),
 		cmocka_unit_test(test_finds_search_that_does_not_go_on),
+		cmocka_unit_test(test_finds_rules_of_other_interfaces),
 		cmocka_unit_test(test_finds_stale_table),
 		cmocka_unit_test(test_says_why_the_kernel_refuses),
 		cmocka_unit_test(test_action_changes_in_place),

@@ -241,11 +241,15 @@ static void a_redirect_to_no_next_hop_is_not_known(void **state)
 
 static void what_has_no_row_is_counted(void **state)
 {
-	struct flow_actions a = actions("0702 00000001 4001 4702 00000001 4001 0002 fde8 00000001",
+	struct flow_actions a = actions("0702 00000001 4001 4702 00011170 bfff 0002 fde8 00000001",
 					"0002 20010db8000000000000000000000001 0005", NULL);
 
 	(void)state;
 	assert_int_equal(a.interface_sets, 2);
+	assert_true(a.interface_set[0].input && !a.interface_set[0].output);
+	assert_true(a.interface_set[0].as == 1 && a.interface_set[0].group == 1);
+	assert_true(!a.interface_set[1].input && a.interface_set[1].output);
+	assert_true(a.interface_set[1].as == 70000 && a.interface_set[1].group == 16383);
 	assert_int_equal(a.unknown, 2);
 }
 

@@ -26,6 +26,8 @@ enum {
 	CONF_FILE_MAX = 512 << 20, /* octets */
 	CONF_INTERFACES_MAX = 64,
 	CONF_SOURCES_MAX = 64,
+	CONF_GROUPS_MAX = 64,
+	CONF_GROUP_MAX = 16383, /* of an AS: 14 bits */
 	CONF_PROTECT_MAX = 64,
 	CONF_PROTECT_DEFAULTS = 9
 };
@@ -74,6 +76,12 @@ struct conf_source {
 	int32_t away;
 };
 
+/* A group of interfaces, as an interface-set names it. */
+struct conf_group {
+	uint32_t as;
+	uint16_t group;
+};
+
 enum conf_backend {
 	CONF_BACKEND_XDP,
 	CONF_BACKEND_NFTABLES,
@@ -83,13 +91,16 @@ enum conf_backend {
 
 extern const char *const conf_backend_names[CONF_BACKENDS];
 
-/* enforce { interface r2-inet7; interface eth* { mode monitor; } mode enforce|monitor;
+/* enforce { interface r2-inet7; interface eth* { mode monitor; group AS:N; } mode enforce|monitor;
  *	hub-away keep|keep N seconds|remove; source ...; backend xdp|nftables|auto; } */
 struct conf_enforce {
 	bool present;
 	size_t interface_count;
 	char interfaces[CONF_INTERFACES_MAX][16];
-	bool monitored[CONF_INTERFACES_MAX]; /* that interface has mode monitor of its own */
+	bool monitored[CONF_INTERFACES_MAX];  /* that interface has mode monitor of its own */
+	uint64_t member[CONF_INTERFACES_MAX]; /* bit g: that interface is in groups[g] */
+	size_t group_count;
+	struct conf_group groups[CONF_GROUPS_MAX]; /* in the order in which the file names them */
 	enum conf_mode mode;
 	int32_t away;
 	size_t source_count;

@@ -176,14 +176,20 @@ static const char *mode_name(enum conf_mode m)
 	return m == CONF_MODE_MONITOR ? "monitor" : "enforce";
 }
 
-static void put_interface(const struct out *o, const char *name, bool monitored)
+static void put_interface(const struct out *o, const struct conf_enforce *e, size_t i)
 {
-	if (!monitored) {
-		put_text(o, "\t", "interface", name);
+	if (!e->monitored[i] && e->member[i] == 0) {
+		put_text(o, "\t", "interface", e->interfaces[i]);
 		return;
 	}
-	put_named(o, "\t", "interface", name);
-	put(o, " {\n\t\tmode monitor;\n\t}\n");
+	put_named(o, "\t", "interface", e->interfaces[i]);
+	put(o, " {\n");
+	if (e->monitored[i])
+		put(o, "\t\tmode monitor;\n");
+	for (size_t g = 0; g < e->group_count; g++)
+		if (e->member[i] >> g & 1)
+			put(o, "\t\tgroup %u:%u;\n", e->groups[g].as, e->groups[g].group);
+	put(o, "\t}\n");
 }
 
 static void put_away(const struct out *o, const char *indent, int32_t away)
@@ -214,7 +220,7 @@ static void put_enforce(const struct out *o, const struct conf_enforce *e)
 		return;
 	put(o, "enforce {\n");
 	for (size_t i = 0; i < e->interface_count; i++)
-		put_interface(o, e->interfaces[i], e->monitored[i]);
+		put_interface(o, e, i);
 	put(o, "\tmode %s;\n", mode_name(e->mode));
 	put_away(o, "\t", e->away);
 	for (size_t i = 0; i < e->source_count; i++)

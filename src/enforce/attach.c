@@ -21,19 +21,25 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "enforce/groups.h"
 #include "enforce/ifname.h"
 #include "enforce/xdp.h"
 
-/* Rules only count there: the first name or pattern that means it says so. */
+/* Whether rules only count there, and its groups: the first name or pattern that means it says so.
+ */
 static bool tell_mode(const struct attach *a, unsigned ifindex, const char *name)
 {
 	const struct enforce_options *o = a->options;
 	bool monitor = false;
+	uint64_t groups = 0;
 
-	for (size_t i = o->interface_count; o->monitored != NULL && i-- > 0;)
-		if (fnmatch(o->interfaces[i], name, 0) == 0)
-			monitor = o->monitored[i];
-	if (!xdp_monitor_interface(a->xdp, ifindex, monitor))
+	for (size_t i = o->interface_count; i-- > 0;)
+		if (fnmatch(o->interfaces[i], name, 0) == 0) {
+			monitor = o->monitored != NULL && o->monitored[i];
+			groups = o->member != NULL ? o->member[i] : 0;
+		}
+	if (!xdp_monitor_interface(a->xdp, ifindex, monitor) ||
+	    !xdp_groups_interface(a->xdp, ifindex, groups_of_file(a->groups, groups)))
 		return false;
 	if (monitor)
 		log_info("interface %s: rules count there and drop nothing", name);
@@ -236,6 +242,7 @@ static void forget_gone(struct attach *a)
 		log_warning("interface %s: it is gone, and with it the rules there", a->at[i].name);
 		drop(a, a->at[i].ifindex, a->at[i].link);
 		(void)xdp_monitor_interface(a->xdp, a->at[i].ifindex, false);
+		(void)xdp_groups_interface(a->xdp, a->at[i].ifindex, 0);
 		a->at[i] = a->at[--a->count];
 	}
 }

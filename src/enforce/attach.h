@@ -32,6 +32,7 @@ struct attach {
 	const struct enforce_options *options; /* borrowed */
 	const struct pins *pins;               /* borrowed */
 	struct xdp *xdp;                       /* borrowed */
+	const struct groups *groups;           /* borrowed */
 	int program;
 	size_t count;
 	struct attached at[ENFORCE_INTERFACES_MAX];

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "enforce/attach.h"
 #include "enforce/backend.h"
+#include "enforce/groups.h"
 #include "enforce/kernel.h"
 #include "enforce/locals.h"
 #include "enforce/pins.h"
@@ -20,6 +21,7 @@ struct xdp_backend {
 	struct xdp *xdp;
 	struct attach attach;
 	struct locals locals;
+	struct groups groups;
 };
 
 static const char *pin_dir(const struct enforce_options *o)
@@ -65,6 +67,10 @@ static bool open_parts(struct xdp_backend *b, const struct enforce_options *o, s
 	if (found)
 		log_info("%zu rules are still in the kernel", rs->map.count);
 	xdp_monitor_set(b->xdp, o->monitor);
+	if (!xdp_groups_set(b->xdp, &b->groups, o->groups, o->group_count, e))
+		return false;
+	rs->groups = &b->groups;
+	b->attach.groups = &b->groups;
 	b->attach.options = o;
 	b->attach.pins = &b->pins;
 	b->attach.xdp = b->xdp;

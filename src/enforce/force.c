@@ -129,7 +129,7 @@ static int then_take(struct xdp *x, const struct plan_then *t, struct err *e)
 {
 	uint32_t action;
 
-	if (t->kind != XDP_THEN_RATE && !t->marks)
+	if (t->kind != XDP_THEN_RATE && !t->marks && t->groups == 0)
 		return t->kind == XDP_THEN_ACCEPT ? ACTION_ACCEPT : ACTION_DISCARD;
 	action = space_take(&x->thens, 1);
 	if (action == 0 && xdp_grace(x, NULL))

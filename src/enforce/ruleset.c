@@ -47,7 +47,7 @@ struct rule *ruleset_find(const struct ruleset *rs, const struct flow_nlri *n)
 	return found != NULL ? rule_of(found) : NULL;
 }
 
-static struct rule *rule_new(const struct plan_able *able, const struct flow_nlri *n)
+static struct rule *rule_new(const struct ruleset *rs, const struct flow_nlri *n)
 {
 	struct rule *r = calloc(1, sizeof(*r) + n->len);
 	struct err e = { 0 };
@@ -59,8 +59,8 @@ static struct rule *rule_new(const struct plan_able *able, const struct flow_nlr
 	r->nlri.octets = r->octets;
 	r->slot = r->action = r->source = -1;
 	r->origin = 1;
-	r->able = able;
-	r->match_ok = able->match(&r->nlri, &e);
+	r->in = rs;
+	r->match_ok = rs->able->match(&r->nlri, &e);
 	if (!r->match_ok)
 		r->why_match = strdup(e.text);
 	return r;
@@ -84,7 +84,7 @@ struct rule *ruleset_need(struct ruleset *rs, const struct flow_nlri *n)
 		rs->too_many++;
 		return NULL;
 	}
-	r = rule_new(rs->able, n);
+	r = rule_new(rs, n);
 	if (r != NULL && !map_insert(&rs->map, &r->node, key_hash(rs, n))) {
 		rule_free(r);
 		return NULL;
@@ -165,10 +165,13 @@ void ruleset_done(struct ruleset *rs)
 void rule_set_then(struct rule *r, const struct flow_actions *a)
 {
 	struct err e = { 0 };
+	uint64_t groups = 0;
 
-	r->then_ok = r->able->then(a, &r->then, &e);
+	r->then_ok =
+		r->in->able->then(a, &r->then, &e) && groups_of_rule(r->in->groups, a, &groups, &e);
 	if (r->monitor)
 		r->then = (struct plan_then){ .kind = XDP_THEN_ACCEPT, .more = a->more };
+	r->then.groups = groups;
 	free(r->why_then);
 	r->why_then = r->then_ok ? NULL : strdup(e.text);
 	r->reported = false;

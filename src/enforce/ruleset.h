@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/map.h"
+#include "enforce/groups.h"
 #include "enforce/plan.h"
 #include "enforce/xdp_maps.h"
 #include "flow/flow.h"
@@ -25,9 +26,11 @@ enum rule_state {
 
 struct index_rule;
 
+struct ruleset;
+
 struct rule {
 	struct map_node node;
-	const struct plan_able *able;
+	const struct ruleset *in;
 	bool wanted;    /* in force after the next change */
 	bool seen;      /* in the snapshot that is being read */
 	bool confirmed; /* named by the hub in its present epoch */
@@ -57,6 +60,7 @@ extern const struct plan_able plan_able_xdp;
 struct ruleset {
 	struct map map;
 	const struct plan_able *able; /* the backend's; XDP's at first */
+	const struct groups *groups;  /* the backend's; NULL: it has none */
 	uint64_t seed, too_many;
 	struct rule **touched;
 	size_t touched_count, touched_room;

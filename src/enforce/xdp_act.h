@@ -18,13 +18,6 @@
 #include "enforce/xdp_parse.h"
 
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, XDP_ACTIONS);
-	__type(key, __u32);
-	__type(value, struct xdp_then);
-} hg_actions SEC(".maps");
-
-struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
 	__uint(max_entries, XDP_SLOTS);
 	__type(key, __u32);

@@ -7,7 +7,8 @@
  * one piece: a return costs 10 ns where returns are made safe.
  *
  * A rule that says to go on (RFC 8955 7.3) is taken down where it matches, and the search goes on
- * from there: other rules cost no more for it.
+ * from there; so it does behind a rule that is not in force at this interface.  Other rules cost no
+ * more for it.
  */
 #ifndef ENFORCE_XDP_LOOKUP_H
 #define ENFORCE_XDP_LOOKUP_H
@@ -18,6 +19,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "enforce/xdp_match.h"
+#include "enforce/xdp_protect.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -35,6 +37,20 @@ struct {
 	__type(value, __u64);
 } hg_verdicts SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, XDP_ACTIONS);
+	__type(key, __u32);
+	__type(value, struct xdp_then);
+} hg_actions SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, XDP_GROUPED);
+	__type(key, __u32);
+	__type(value, __u64);
+} hg_groups SEC(".maps");
+
 #define LOOKUP_NONE 0xffffffffU
 
 /* The number of the lowest bit; there is one.  BPF has no instruction for it. */
@@ -49,13 +65,31 @@ static __always_inline __u32 lookup_lowest(__u64 x)
 	return of_product[((x & -x) * 0x03f79d71b4cb0a89ULL) >> 58];
 }
 
-/* Takes a rule down that says to go on; its records come one behind the other, so that only the
- * last can be the same.  1: the search ends with it. */
-__attribute__((noinline)) int lookup_takes(__u32 slot, struct xdp_packet *p)
+/* Is the rule in force where the packet came in? */
+static __always_inline int lookup_is_here(__u64 verdict, const struct xdp_packet *p)
+{
+	__u32 number = (__u32)verdict, interface = p->interface;
+	const struct xdp_then *a = bpf_map_lookup_elem(&hg_actions, &number);
+	const __u64 *groups = bpf_map_lookup_elem(&hg_groups, &interface);
+
+	if (XDP_FAULT == XDP_FAULT_GROUPS)
+		return 1;
+	return a != NULL && groups != NULL && (a->groups & *groups) != 0;
+}
+
+/* A rule with flags: one that is not in force here has not matched, one that says to go on is taken
+ * down.  A rule's records come one behind the other, so that only the last can be the same.  1: the
+ * search ends with it. */
+__attribute__((noinline)) int lookup_takes(__u32 slot, __u64 verdict, struct xdp_packet *p)
 {
 	__u32 count;
 
-	if (p == NULL || XDP_FAULT == XDP_FAULT_MORE)
+	if (p == NULL)
+		return 1;
+	if (verdict & XDP_VERDICT_SOME && !lookup_is_here(verdict, p))
+		return 0;
+	p->verdict = verdict;
+	if (!(verdict & XDP_VERDICT_MORE) || XDP_FAULT == XDP_FAULT_MORE)
 		return 1;
 	count = p->taken_count;
 	if (count > 0 && p->taken[MATCH_INDEX(count - 1, XDP_TAKEN)] == slot)
@@ -70,12 +104,16 @@ __attribute__((noinline)) int lookup_takes(__u32 slot, struct xdp_packet *p)
 /* Does the search end with the rule in this slot, which matches? */
 static __always_inline int lookup_ends(__u32 slot, struct xdp_packet *p)
 {
-	const __u64 *verdict = bpf_map_lookup_elem(&hg_verdicts, &slot);
+	const __u64 *there = bpf_map_lookup_elem(&hg_verdicts, &slot);
+	__u64 verdict;
 
-	if (verdict == NULL)
+	if (there == NULL)
 		return 1;
-	p->verdict = MATCH_READ(*verdict);
-	return !(p->verdict & XDP_VERDICT_MORE) || lookup_takes(slot, p);
+	verdict = MATCH_READ(*there);
+	if (verdict & (XDP_VERDICT_MORE | XDP_VERDICT_SOME))
+		return lookup_takes(slot, verdict, p);
+	p->verdict = verdict;
+	return 1;
 }
 
 /* The node's number; 0: there is none. */

@@ -30,7 +30,7 @@
 #include <linux/types.h>
 
 enum {
-	XDP_LAYOUT = 5,
+	XDP_LAYOUT = 6,
 	XDP_SLOTS = 1 << 17,    /* rules in force, and those that leave; a power of two */
 	XDP_RULES_MAX = 120000, /* rules in force at a time */
 	XDP_ACTIONS = 1 << 16,  /* a power of two */
@@ -40,7 +40,8 @@ enum {
 	XDP_STORE_OCTETS = 52,             /* of an NLRI in one entry */
 	XDP_NLRI_MAX = 4095,
 	XDP_EPOCH_MAX = 64,
-	XDP_TYPES = 16 /* component types 1 to 13 as an index, a power of two */
+	XDP_GROUPS = 64, /* of interfaces: bits of a word */
+	XDP_TYPES = 16   /* component types 1 to 13 as an index, a power of two */
 };
 
 enum xdp_family {
@@ -52,7 +53,10 @@ struct xdp_control {
 	__u32 layout;
 	__u32 monitor;             /* count and drop nothing */
 	char epoch[XDP_EPOCH_MAX]; /* the hub's epoch whose rules, and no others, are in force */
+	__u64 group[XDP_GROUPS]; /* by number: XDP_GROUP_NAMED, the AS << 16, the group; 0: none */
 };
+
+#define XDP_GROUP_NAMED (1ULL << 63)
 
 struct xdp_span {
 	__u32 lo, hi; /* inclusive */
@@ -103,11 +107,13 @@ struct xdp_then {
 	__u8 dscp;
 	__u16 reserved;
 	struct xdp_rate rate[XDP_UNITS];
+	__u64 groups; /* with XDP_VERDICT_SOME: at interfaces in one of these */
 };
 
 /* A verdict is the number of an action, and above it what is asked of the rule while others are
  * still to be tried. */
 #define XDP_VERDICT_MORE (1ULL << 32) /* later rules are tried too, RFC 8955 7.3 */
+#define XDP_VERDICT_SOME (1ULL << 33) /* in force at some interfaces alone */
 
 struct xdp_counters {
 	__u64 packets, octets;

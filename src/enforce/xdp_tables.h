@@ -149,7 +149,8 @@ struct xdp_tables {
 	__u64 ipv6_short;  /* lengths below 32: bit 47 - n */
 	__u32 ipv6_offset; /* set of masks with an offset, tried after those without */
 	__u32 node_mask;   /* nodes in use, less one */
-	__u64 reserved[5];
+	__u32 grouped;     /* some interface is in a group */
+	__u32 reserved[9];
 	struct xdp_node node[XDP_NODES];
 	struct xdp_record record[XDP_RECORDS];
 	struct xdp_extra extra[XDP_EXTRAS];

@@ -90,7 +90,15 @@ static void read_ietf(struct rd *body, struct flow_actions *to)
 
 static void read_interface_set(struct rd *body, struct flow_actions *to)
 {
-	(void)body;
+	uint32_t as = rd_u32(body);
+	unsigned group = rd_u16(body);
+
+	if (to->interface_sets < FLOW_EXT_MAX)
+		to->interface_set[to->interface_sets] =
+			(struct flow_interface_set){ .as = as,
+						     .group = group & 0x3fff,
+						     .input = (group & 0x4000) != 0,
+						     .output = (group & 0x8000) != 0 };
 	to->interface_sets++;
 }
 

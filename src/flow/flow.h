@@ -151,6 +151,13 @@ enum flow_redirect {
 	FLOW_REDIRECT_IP  /* to an address, draft-ietf-idr-flowspec-redirect-ip and draft-simpson */
 };
 
+/* Interfaces, by a group that they are in: draft-ietf-idr-flowspec-interfaceset. */
+struct flow_interface_set {
+	uint32_t as;
+	uint16_t group;
+	bool input, output;
+};
+
 /* What the communities of a rule mean to an enforcer.  Interfering actions (RFC 8955 7.7):
  * of two of a kind the lower rate, the first redirect and the first mark in the order of
  * their octets count. */
@@ -169,6 +176,7 @@ struct flow_actions {
 	uint8_t route_target_len;
 	unsigned interface_sets,
 		unknown; /* counts of communities of that kind and of no known kind */
+	struct flow_interface_set interface_set[FLOW_EXT_MAX]; /* as many of them as fit */
 };
 
 /* ext holds n communities of 8 octets, ext6 n6 of 20; next_hop may be NULL. */

@@ -16,6 +16,9 @@ PACKETS=800c000042c80000    # 100 packets a second
 SAMPLE=8007000000000002
 MORE=8007000000000001       # later rules are tried too
 MARK=800900000000000a
+INPUT1=07020000fde84001     # interface-set input:65000:1
+INPUT2=07020000fde84002
+OUTPUT1=07020000fde88001
 # NLRIs: to 192.0.2.2 and 2001:db8::2, TCP to port 23 and 24, UDP to port 9
 TCP23=0c0120c0000202038106058117
 TCP24=0c0120c0000202038106058118
@@ -712,6 +715,37 @@ goes_on_after_return() {
 	within 5 connects 192.0.2.2 23 && blocked 192.0.2.2 24
 }
 
+# Only where the interface is in the rule's group, which may change over kill -9.
+some_interfaces() {
+	stop TERM
+	conf 'interface in1 { group 65000:2; group 65000:1; }'
+	order remove ipv4-flow "$HOST"
+	order add ipv4-flow "$TCP23" "$DISCARD$INPUT1"
+	order add ipv4-flow "$TCP24" "$DISCARD${INPUT1%1}3"
+	start && within 5 blocked 192.0.2.2 23 &&
+		within 5 reported "$TCP24" '"state": "not-enforced"' 'no interface here is in its groups' &&
+		connects 192.0.2.2 24 || return 1
+	order add ipv4-flow "$TCP24" "$DISCARD$OUTPUT1"
+	within 5 reported "$TCP24" '"state": "not-enforced"' 'for output alone' || return 1
+	order add ipv4-flow "$TCP24" "$DISCARD$INPUT2$OUTPUT1"
+	within 5 blocked 192.0.2.2 24
+}
+
+other_interfaces() {
+	stop KILL
+	ip -n "${ns}b" link add in8 type veth peer name out8
+	conf 'interface in8 { group 65000:1; }' 'interface in1 { group 65000:2; }'
+	start && within 5 connects 192.0.2.2 23 && blocked 192.0.2.2 24 &&
+		within 5 reported "$TCP23" '"state": "enforced"' || return 1
+	stop KILL
+	conf 'interface in8 { group 65000:2; }' 'interface in* { group 65000:1; }'
+	start && blocked 192.0.2.2 23 && within 5 connects 192.0.2.2 24 || return 1
+	stop TERM
+	ip -n "${ns}b" link del in8
+	conf 'interface in1;'
+	start && within 5 reported "$TCP23" '"state": "not-enforced"' && connects 192.0.2.2 23
+}
+
 # ---- nftables ---------------------------------------------------------------------------------
 
 table() {
@@ -741,6 +775,8 @@ nft_counts() {
 nft_lists_what_it_cannot() {
 	order add ipv4-flow "$TCP24" "$DISCARD$MORE"
 	within 5 reported "$TCP24" '"state": "not-enforced"' 'going on with later rules' || return 1
+	order add ipv4-flow "$TCP24" "$DISCARD$INPUT1"
+	within 5 reported "$TCP24" '"state": "not-enforced"' 'interface-set is not enforced' || return 1
 	order add ipv4-flow "$TCP24" "$RATE$PACKETS"
 	within 5 reported "$TCP24" '"state": "not-enforced"' 'octets and packets at once' &&
 		connects 192.0.2.2 24
@@ -842,7 +878,7 @@ if [ "$(id -u)" -ne 0 ]; then
 	exit 0
 fi
 
-plan 68
+plan 70
 stage
 check 'without rules everything passes' within 5 passes_without_rules
 conf 'interface in1;'
@@ -903,6 +939,8 @@ check 'rules stay for as many seconds as the file says' away_keeps_seconds
 check 'those that were found in the kernel go by their source too' away_since_start
 check 'a rule that says to go on has later rules act as well' goes_on
 check 'also over kill -9' goes_on_after_return
+check 'a rule for some interfaces is in force where one of its groups is' some_interfaces
+check 'which follows the file, also over kill -9' other_interfaces
 stop TERM
 check 'nftables blocks what rules match, over IPv4 and IPv6, and nothing else' nft_blocks
 check 'state and counters are reported with it too' nft_counts
