@@ -189,7 +189,7 @@ static const struct statement enforce_statements[] = {
 	{ "hub-away", enforce_away, FIELD_NONE, NULL, NULL },
 	{ "source", enforce_source, FIELD_NONE, NULL, NULL },
 	{ "backend", enforce_backend, FIELD_NONE, NULL, NULL },
-	{ "vrf", refuse, .text = "not supported yet" },
+	{ "vrf", read_vrf, FIELD_NONE, NULL, NULL },
 	{ 0 },
 };
 
@@ -226,7 +226,7 @@ bool enforce_equal(const struct conf_enforce *a, const struct conf_enforce *b)
 {
 	if (a->present != b->present || a->interface_count != b->interface_count ||
 	    a->mode != b->mode || a->away != b->away || a->source_count != b->source_count ||
-	    a->backend != b->backend)
+	    a->backend != b->backend || a->vrf_count != b->vrf_count)
 		return false;
 	for (size_t i = 0; i < a->interface_count; i++)
 		if (strcmp(a->interfaces[i], b->interfaces[i]) != 0 ||
@@ -234,6 +234,9 @@ bool enforce_equal(const struct conf_enforce *a, const struct conf_enforce *b)
 			return false;
 	for (size_t i = 0; i < a->source_count; i++)
 		if (!source_equal(&a->sources[i], &b->sources[i]))
+			return false;
+	for (size_t i = 0; i < a->vrf_count; i++)
+		if (!vrf_equal(&a->vrfs[i], &b->vrfs[i]))
 			return false;
 	return true;
 }
