@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: ISC */
 /* The XDP program against the reference matcher, through the kernel's own test run.
  *
+ * Frames come in by interfaces of several VRFs and of none: there only the rules of that VRF count.
  * Random sets of rules, made to overlap, and random frames, made to hit the rules' edges: the
  * verdict and the counter that rose must be those of the first rule in order that flow_match names,
  * and the octets of what passes those that it asks for.
  * HEADGATE_SEED repeats a run, HEADGATE_COMPARISONS makes it longer. */
 #include <errno.h>
 #include <math.h>
+#include <net/if.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,13 +32,14 @@
 #include "enforce/locals.h"
 #include "enforce/protect.h"
 #include "enforce/ruleset.h"
+#include "enforce/vrf.h"
 #include "enforce/xdp.h"
 #include "flow/flow.h"
 
 enum {
 	COMPARISONS = 2000000,
 	FAULT_COMPARISONS = 30000, /* so many must be enough to see a planted fault */
-	SET_RULES = 24,
+	SET_RULES = 48,
 	SET_RULES_MANY = 1500, /* of one set in so many: */
 	SET_MANY_ONE_IN = 60,
 	SET_FRAMES = 128,
@@ -41,7 +47,8 @@ enum {
 	MANY = 512,
 	FRAME_MAX = 1400,
 	STATEMENTS = 5, /* protected flows of a set, at most */
-	LOCALS = 6
+	LOCALS = 6,
+	INTERFACES = 5
 };
 
 /* ---- Chance ---------------------------------------------------------------------------- */
@@ -85,6 +92,35 @@ static uint64_t run_seed(void)
 	seed = env_number("HEADGATE_SEED", seed) | 1;
 	printf("# HEADGATE_SEED=%llu\n", (unsigned long long)seed);
 	return seed;
+}
+
+/* ---- Interfaces: in a network namespace of our own ------------------------------------- */
+
+static const char *const interfaces[INTERFACES] = { "lo", "a0", "a1", "b0", "b1" };
+static unsigned ifindex[INTERFACES];
+
+/* By no shell, which might have an `ip` of its own. */
+static void make_pair(const char *one, const char *other)
+{
+	char *argv[] = { "ip",   "link", "add",  (char *)one,   "type",
+			 "veth", "peer", "name", (char *)other, NULL };
+	pid_t child;
+	int status;
+
+	assert_int_equal(posix_spawnp(&child, argv[0], NULL, NULL, argv, environ), 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
+static void make_interfaces(void)
+{
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	make_pair(interfaces[1], interfaces[2]);
+	make_pair(interfaces[3], interfaces[4]);
+	for (int i = 0; i < INTERFACES; i++) {
+		ifindex[i] = if_nametoindex(interfaces[i]);
+		assert_int_not_equal(ifindex[i], 0);
+	}
 }
 
 /* ---- Rules: small domains, so that they overlap ---------------------------------------- */
@@ -496,6 +532,7 @@ static void read_default(size_t d, enum flow_family family)
 static int read_defaults(void **state)
 {
 	(void)state;
+	make_interfaces();
 	assert_int_equal(DEFAULT_FLOWS, XDP_DEFAULTS);
 	for (size_t d = 0; d < DEFAULT_FLOWS; d++) {
 		assert_int_equal(protect_default_number(default_flows[d].name), d);
@@ -620,6 +657,8 @@ struct set {
 	struct rule **list; /* in force, in order */
 	size_t count;
 	struct protection protection;
+	bool global;              /* there are no VRFs */
+	unsigned vrf[INTERFACES]; /* which they belong to */
 };
 
 struct outcome {
@@ -637,20 +676,55 @@ static struct flow_actions make_actions(void)
 				      .mark = (uint8_t)below(64) };
 }
 
-static void add_rule(struct set *s)
-{
-	uint8_t room[FLOW_NLRI_MAX];
-	struct flow_actions a = make_actions();
-	struct flow_nlri n;
-	struct rule *r;
+static const unsigned vrfs[] = { 0, 1, 2, XDP_VRFS - 1 };
 
-	if (!make_rule(room, &n))
-		return;
-	r = ruleset_need(&s->rules, &n);
+enum {
+	VRFS = sizeof(vrfs) / sizeof(vrfs[0])
+};
+
+static void join_vrf(struct set *s, struct xdp *x, int interface)
+{
+	s->vrf[interface] = s->global ? 0 : vrfs[below(VRFS)];
+	assert_true(vrf_interface(x, ifindex[interface], s->vrf[interface]));
+}
+
+/* One of two distinguishers, so that rules differ in nothing else. */
+static void distinguish(uint8_t room[FLOW_NLRI_MAX], struct flow_nlri *n)
+{
+	assert_true(n->len + FLOW_RD_OCTETS <= FLOW_NLRI_MAX);
+	memmove(room + FLOW_RD_OCTETS, room, n->len);
+	memset(room, 0, FLOW_RD_OCTETS);
+	room[FLOW_RD_OCTETS - 1] = (uint8_t)below(2);
+	n->len += FLOW_RD_OCTETS;
+	n->vpn = true;
+}
+
+static void add_in(struct set *s, const struct flow_nlri *n, unsigned vrf)
+{
+	struct flow_actions a = make_actions();
+	struct rule *r = ruleset_need_in(&s->rules, n, vrf);
+
 	assert_non_null(r);
 	rule_set_then(r, &a);
 	r->wanted = true;
 	ruleset_touch(&s->rules, r);
+}
+
+static void add_rule(struct set *s)
+{
+	uint8_t room[FLOW_NLRI_MAX];
+	struct flow_nlri n;
+
+	if (!make_rule(room, &n))
+		return;
+	if (s->global || one_in(3)) {
+		add_in(s, &n, 0);
+		return;
+	}
+	distinguish(room, &n);
+	for (int i = 1; i < VRFS; i++)
+		if (one_in(2))
+			add_in(s, &n, vrfs[i]);
 }
 
 /* What was touched, into the kernel. */
@@ -692,6 +766,9 @@ static void set_make(struct set *s, struct xdp *x, unsigned want, struct outcome
 	ruleset_init(&s->rules, 1);
 	theme = one_in(2) ? below(THEMES) : THEME_ANY;
 	protect_make(&s->protection, x);
+	s->global = one_in(2);
+	for (int i = 0; i < INTERFACES; i++)
+		join_vrf(s, x, i);
 	while (want-- > 0)
 		add_rule(s);
 	apply(x, &s->rules);
@@ -719,6 +796,8 @@ static void set_change(struct set *s, struct xdp *x, struct outcome *o)
 	unsigned comes = 1 + below(4);
 
 	ruleset_each(&s->rules, set_unwanted, &(struct unwanting){ &s->rules, 8 });
+	if (one_in(3))
+		join_vrf(s, x, (int)below(INTERFACES));
 	while (comes-- > 0)
 		add_rule(s);
 	if (s->count > 0 && one_in(2)) {
@@ -745,13 +824,13 @@ static void set_done(struct set *s, struct xdp *x)
 	ruleset_done(&s->rules);
 }
 
-/* Plain: the first in order that matches. */
-static struct rule *reference(const struct set *s, const struct frame *f)
+/* Plain: the first in order that matches, of the VRF that the frame came in by. */
+static struct rule *reference(const struct set *s, const struct frame *f, unsigned vrf)
 {
 	if (!f->is_ip || f->len < f->ip)
 		return NULL;
 	for (size_t i = 0; i < s->count; i++) {
-		if (is_v6(f) == (s->list[i]->nlri.family == FLOW_IPV6) &&
+		if (s->list[i]->vrf == vrf && is_v6(f) == (s->list[i]->nlri.family == FLOW_IPV6) &&
 		    flow_match(&s->list[i]->nlri, f->octets + f->ip, f->len - f->ip))
 			return s->list[i];
 	}
@@ -762,15 +841,24 @@ static struct rule *reference(const struct set *s, const struct frame *f)
 static uint8_t came_out[FRAME_MAX + 64];
 static size_t came_out_len;
 
-static uint32_t kernel_verdict(const struct xdp *x, const uint8_t *octets, size_t len)
+/* Of a frame that comes in by this interface. */
+static uint32_t kernel_verdict_at(const struct xdp *x, const uint8_t *octets, size_t len,
+				  unsigned interface)
 {
+	struct xdp_md ctx = { .data_end = (__u32)len, .ingress_ifindex = interface };
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = octets, .data_size_in = (__u32)len,
-		    .data_out = came_out, .data_size_out = sizeof(came_out), .repeat = 1);
+		    .data_out = came_out, .data_size_out = sizeof(came_out), .ctx_in = &ctx,
+		    .ctx_size_in = sizeof(ctx), .repeat = 1);
 
 	if (bpf_prog_test_run_opts(xdp_program(x), &opts) < 0)
 		fail_msg("test run of %zu octets: %s", len, strerror(errno));
 	came_out_len = opts.data_size_out;
 	return opts.retval;
+}
+
+static uint32_t kernel_verdict(const struct xdp *x, const uint8_t *octets, size_t len)
+{
+	return kernel_verdict_at(x, octets, len, ifindex[0]);
 }
 
 static uint64_t counted(const struct xdp *x, int slot)
@@ -789,9 +877,10 @@ static void print_hex(const char *what, const uint8_t *octets, size_t len)
 	printf("\n");
 }
 
-static void print_difference(const struct set *s, const struct frame *f,
+static void print_difference(const struct set *s, const struct frame *f, int interface,
 			     const struct rule *expected, uint32_t verdict)
 {
+	printf("# by %s, VRF %u\n", interfaces[interface], s->vrf[interface]);
 	print_hex("packet", f->octets + f->ip, f->len > f->ip ? f->len - f->ip : 0);
 	if (expected != NULL)
 		print_hex("first match", expected->nlri.octets, expected->nlri.len);
@@ -841,10 +930,10 @@ static bool right_octets(const struct frame *f, const struct rule *marked)
 }
 
 /* What a rule's counter should say is kept in reported_counters. */
-static bool compare(const struct xdp *x, struct set *s, const struct frame *f, struct rule *first,
-		    uint32_t *ret_verdict)
+static bool compare(const struct xdp *x, struct set *s, const struct frame *f, int interface,
+		    struct rule *first, uint32_t *ret_verdict)
 {
-	uint32_t verdict = kernel_verdict(x, f->octets, f->len);
+	uint32_t verdict = kernel_verdict_at(x, f->octets, f->len, ifindex[interface]);
 	bool drop = first != NULL && first->then.kind == XDP_THEN_DISCARD;
 	const struct rule *marked = first != NULL && !drop && first->then.marks ? first : NULL;
 	int saved = drop || marked != NULL ? protected_by(&s->protection, f) : -1;
@@ -898,17 +987,18 @@ static void oracle_set(struct set *s, struct xdp *x, struct outcome *o, bool exp
 
 	set_make(s, x, set_size(), o);
 	for (int i = 0; i < SET_FRAMES && o->different == 0; i++) {
+		int interface = (int)below(INTERFACES);
 		struct rule *first;
 		uint32_t verdict;
 
 		if (i > 0 && i % STEP_FRAMES == 0)
 			set_change(s, x, o);
 		make_frame(&f);
-		first = reference(s, &f);
-		if (!compare(x, s, &f, first, &verdict)) {
+		first = reference(s, &f, s->vrf[interface]);
+		if (!compare(x, s, &f, interface, first, &verdict)) {
 			o->different++;
 			if (explain)
-				print_difference(s, &f, first, verdict);
+				print_difference(s, &f, interface, first, verdict);
 		}
 		o->compared++;
 		o->matched += first != NULL;
@@ -1021,6 +1111,12 @@ static void test_finds_checksum_not_kept(void **state)
 {
 	(void)state;
 	finds_fault(6);
+}
+
+static void test_finds_ignored_vrf(void **state)
+{
+	(void)state;
+	finds_fault(7);
 }
 
 static void test_finds_stale_table(void **state)
@@ -1600,6 +1696,7 @@ int main(void)
 		cmocka_unit_test(test_finds_ignored_component),
 		cmocka_unit_test(test_finds_ignored_protection),
 		cmocka_unit_test(test_finds_checksum_not_kept),
+		cmocka_unit_test(test_finds_ignored_vrf),
 		cmocka_unit_test(test_finds_stale_table),
 		cmocka_unit_test(test_says_why_the_kernel_refuses),
 		cmocka_unit_test(test_action_changes_in_place),

@@ -24,7 +24,8 @@
 #define ENFORCE_PIN_DIR_DEFAULT "/sys/fs/bpf/headgate"
 
 enum {
-	ENFORCE_INTERFACES_MAX = 64 /* attached to at a time */
+	ENFORCE_INTERFACES_MAX = 64, /* attached to at a time */
+	ENFORCE_VRFS_MAX = 64
 };
 
 struct enforce_protect_statement {
@@ -51,6 +52,16 @@ struct enforce_source {
 	int away;     /* seconds for which they stay when there is no hub, or ENFORCE_AWAY_KEEP */
 };
 
+/* Rules of a VPN that one of the route targets imports are for packets that come in by one of the
+ * interfaces, which belong to nothing else. */
+struct enforce_vrf {
+	const char *name;
+	size_t import_count;
+	const uint8_t (*imports)[8]; /* route targets, RFC 4360 4 */
+	size_t interface_count;
+	const char (*interfaces)[16]; /* names, or patterns with `*` */
+};
+
 enum enforce_backend {
 	ENFORCE_XDP,
 	ENFORCE_NFTABLES,
@@ -67,6 +78,8 @@ struct enforce_options {
 	int away;                      /* of rules from no source that is named, as above */
 	size_t source_count;
 	const struct enforce_source *sources;
+	size_t vrf_count;
+	const struct enforce_vrf *vrfs;
 	struct enforce_protect protect;
 	enum enforce_backend backend;
 };

@@ -24,7 +24,7 @@ int headgate(struct xdp_md *ctx)
 
 	if (XDP_FAULT == XDP_FAULT_UNSAFE)
 		return *(const volatile int *)(long)ctx->data;
-	if (!parse_frame(ctx, &packet) || !lookup_first(&packet, &found))
+	if (!parse_frame(ctx, &packet) || !lookup_first(ctx, &packet, &found))
 		return XDP_PASS;
 	found.monitor |= spare_monitored(ctx);
 	return act_on(ctx, &found, &packet, spare_packet(&found, &packet));

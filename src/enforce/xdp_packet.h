@@ -12,6 +12,7 @@
 #define XDP_FAULT_UNSAFE    4 /* the kernel has to refuse it */
 #define XDP_FAULT_PROTECT   5 /* protected flows ignored */
 #define XDP_FAULT_CHECKSUM  6 /* not kept when DSCP changes */
+#define XDP_FAULT_VRF       7 /* the rules of no VRF, whichever it is */
 #ifndef XDP_FAULT
 #define XDP_FAULT 0
 #endif
@@ -45,7 +46,8 @@ struct xdp_packet {
 	/* The reader's own: where the next header is and of what kind, where the packet ends, all
 	 * counted from the frame's start. */
 	__u32 at, end, next;
-	__u32 bit; /* of nodes' filters */
+	__u32 bit;  /* of nodes' filters */
+	__u32 root; /* node of the VRF's rules without destination */
 };
 
 #endif
