@@ -200,6 +200,14 @@ static void finish_sources(struct conf_enforce *e)
 			e->sources[i].away = e->away;
 }
 
+static bool names_interface(const struct conf_enforce *e)
+{
+	for (size_t i = 0; i < e->vrf_count; i++)
+		if (e->vrfs[i].interface_count > 0)
+			return true;
+	return e->interface_count > 0;
+}
+
 bool read_enforce(struct reader *r, const struct statement *s, void *into)
 {
 	struct word at = r->at;
@@ -210,7 +218,7 @@ bool read_enforce(struct reader *r, const struct statement *s, void *into)
 	r->enforce_line = at.line;
 	if (!read_block(r, s->name, enforce_statements, c))
 		return false;
-	if (c->enforce.interface_count == 0)
+	if (!names_interface(&c->enforce))
 		return fail_at(r, &at, "enforce: names no interface");
 	finish_sources(&c->enforce);
 	c->enforce.present = true;
