@@ -33,6 +33,9 @@ void report_init(struct report *r, const struct enforce_options *o)
 	bool one = o->interface_count == 1 && strchr(o->interfaces[0], '*') == NULL;
 	char host[40] = "";
 
+	for (size_t i = 0; i < o->vrf_count; i++)
+		one &= o->vrfs[i].interface_count == 0;
+
 	*r = (struct report){ 0 };
 	(void)gethostname(host, sizeof(host) - 1);
 	(void)snprintf(r->name, sizeof(r->name), "%s%s%s", host, one ? "/" : "",
