@@ -23,7 +23,20 @@
 #include "base/log.h"
 #include "enforce/groups.h"
 #include "enforce/ifname.h"
+#include "enforce/vrf.h"
 #include "enforce/xdp.h"
+
+/* Whose packets come in there. */
+static bool tell_vrf(const struct attach *a, unsigned ifindex, const char *name)
+{
+	int vrf = ifname_vrf(a->options, name);
+
+	if (!vrf_interface(a->xdp, ifindex, vrf < 0 ? 0 : a->vrf[vrf]))
+		return false;
+	if (vrf >= 0)
+		log_info("interface %s: of vrf %s", name, a->options->vrfs[vrf].name);
+	return true;
+}
 
 /* Whether rules only count there, and its groups: the first name or pattern that means it says so.
  */
@@ -38,7 +51,7 @@ static bool tell_mode(const struct attach *a, unsigned ifindex, const char *name
 			monitor = o->monitored != NULL && o->monitored[i];
 			groups = o->member != NULL ? o->member[i] : 0;
 		}
-	if (!xdp_monitor_interface(a->xdp, ifindex, monitor) ||
+	if (!tell_vrf(a, ifindex, name) || !xdp_monitor_interface(a->xdp, ifindex, monitor) ||
 	    !xdp_groups_interface(a->xdp, ifindex, groups_of_file(a->groups, groups)))
 		return false;
 	if (monitor)
@@ -243,6 +256,7 @@ static void forget_gone(struct attach *a)
 		drop(a, a->at[i].ifindex, a->at[i].link);
 		(void)xdp_monitor_interface(a->xdp, a->at[i].ifindex, false);
 		(void)xdp_groups_interface(a->xdp, a->at[i].ifindex, 0);
+		(void)vrf_interface(a->xdp, a->at[i].ifindex, 0);
 		a->at[i] = a->at[--a->count];
 	}
 }

@@ -14,6 +14,7 @@
 #include "enforce/privilege.h"
 #include "enforce/protect.h"
 #include "enforce/verify.h"
+#include "enforce/vrf.h"
 #include "enforce/xdp.h"
 
 struct xdp_backend {
@@ -62,6 +63,8 @@ static bool open_parts(struct xdp_backend *b, const struct enforce_options *o, s
 		return false;
 	tell_of_kernel(xdp_program(b->xdp));
 	found = xdp_found(b->xdp);
+	if (!vrf_numbers(b->xdp, o, rs->vrf, e))
+		return false;
 	if (found && !xdp_restore(b->xdp, rs, e))
 		return false;
 	if (found)
@@ -74,6 +77,7 @@ static bool open_parts(struct xdp_backend *b, const struct enforce_options *o, s
 	b->attach.options = o;
 	b->attach.pins = &b->pins;
 	b->attach.xdp = b->xdp;
+	b->attach.vrf = rs->vrf;
 	b->attach.program = xdp_program(b->xdp);
 	if (protect_set(b->xdp, &o->protect, e) &&
 	    locals_open(&b->locals, protect_bring_locals, b->xdp, e) && attach_start(&b->attach, e))

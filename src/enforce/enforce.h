@@ -26,7 +26,8 @@
 
 enum {
 	ENFORCE_INTERFACES_MAX = 64, /* attached to at a time */
-	ENFORCE_GROUPS_MAX = 64
+	ENFORCE_GROUPS_MAX = 64,
+	ENFORCE_VRFS_MAX = 64
 };
 
 /* A group that interfaces are in, as rules name it. */
@@ -59,6 +60,16 @@ struct enforce_source {
 	int away;     /* seconds for which they stay when there is no hub, or ENFORCE_AWAY_KEEP */
 };
 
+/* Rules of a VPN that one of the route targets imports are for packets that come in by one of the
+ * interfaces, which belong to nothing else. */
+struct enforce_vrf {
+	const char *name;
+	size_t import_count;
+	const uint8_t (*imports)[8]; /* route targets, RFC 4360 4 */
+	size_t interface_count;
+	const char (*interfaces)[16]; /* names, or patterns with `*` */
+};
+
 enum enforce_backend {
 	ENFORCE_XDP,
 	ENFORCE_NFTABLES,
@@ -78,6 +89,8 @@ struct enforce_options {
 	int away;     /* of rules from no source that is named, as above */
 	size_t source_count;
 	const struct enforce_source *sources;
+	size_t vrf_count;
+	const struct enforce_vrf *vrfs;
 	struct enforce_protect protect;
 	enum enforce_backend backend;
 };

@@ -185,8 +185,6 @@ bool plan_rule_make(const struct flow_nlri *nlri, struct xdp_rule *ret, struct e
 {
 	struct flow_normal n;
 
-	if (nlri->vpn)
-		return err_at(e, 0, 0, "rules of a VPN are not enforced");
 	if (!flow_normal_make(nlri, &n, e))
 		return false;
 	if (n.span_count > XDP_SPANS_MAX)

@@ -27,7 +27,7 @@ int headgate(struct xdp_md *ctx)
 		return *(const volatile int *)(long)ctx->data;
 	if (MATCH_READ(hg_tables.grouped))
 		packet.interface = ctx->ingress_ifindex;
-	if (!parse_frame(ctx, &packet) || !lookup_first(&packet, &found))
+	if (!parse_frame(ctx, &packet) || !lookup_first(ctx, &packet, &found))
 		return XDP_PASS;
 	found.monitor |= spare_monitored(ctx);
 	if (packet.taken_count > 0)

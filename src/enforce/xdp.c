@@ -28,7 +28,7 @@ const char *const xdp_map_names[XDP_MAPS] = {
 	[XDP_MAP_FULL] = "hg_full",           [XDP_MAP_PROTECT] = "hg_protect",
 	[XDP_MAP_PROTECTED] = "hg_protected", [XDP_MAP_LOCALS] = "hg_locals",
 	[XDP_MAP_SAVED] = "hg_saved",         [XDP_MAP_MONITORED] = "hg_monitored",
-	[XDP_MAP_GROUPS] = "hg_groups",
+	[XDP_MAP_GROUPS] = "hg_groups",       [XDP_MAP_VRFS] = "hg_vrfs",
 };
 
 /* ---- Loading -------------------------------------------------------------------------- */

@@ -29,6 +29,7 @@ enum xdp_map {
 	XDP_MAP_MONITORED,
 	XDP_MAP_GROUPS,
 	XDP_MAP_SAVED,
+	XDP_MAP_VRFS,
 	XDP_MAPS
 };
 

@@ -9,6 +9,7 @@
  * hg_actions   action          what then happens, and the clock of a rate limit
  * hg_counters  slot, per CPU   what matched and what was dropped
  * hg_store     slot, or more   which rules are in force, octet for octet: user space's; mapped
+ * hg_vrfs      interface       the VRF it belongs to
  *
  * A rule in force has a slot: the number by which records, verdict, counters and store know it.
  *
@@ -30,7 +31,7 @@
 #include <linux/types.h>
 
 enum {
-	XDP_LAYOUT = 6,
+	XDP_LAYOUT = 7,
 	XDP_SLOTS = 1 << 17,    /* rules in force, and those that leave; a power of two */
 	XDP_RULES_MAX = 120000, /* rules in force at a time */
 	XDP_ACTIONS = 1 << 16,  /* a power of two */
@@ -39,6 +40,10 @@ enum {
 	XDP_SPANS_MAX = 128,               /* of one rule, a power of two */
 	XDP_STORE_OCTETS = 52,             /* of an NLRI in one entry */
 	XDP_NLRI_MAX = 4095,
+	XDP_INTERFACES =
+		256,       /* with something to be said of; more than are attached to at a time */
+	XDP_VRFS = 1 << 7, /* numbers of VRFs; 0 is none */
+	XDP_VRF_NAME_MAX = 64,
 	XDP_EPOCH_MAX = 64,
 	XDP_GROUPS = 64, /* of interfaces: bits of a word */
 	XDP_TYPES = 16   /* component types 1 to 13 as an index, a power of two */
@@ -54,6 +59,8 @@ struct xdp_control {
 	__u32 monitor;             /* count and drop nothing */
 	char epoch[XDP_EPOCH_MAX]; /* the hub's epoch whose rules, and no others, are in force */
 	__u64 group[XDP_GROUPS]; /* by number: XDP_GROUP_NAMED, the AS << 16, the group; 0: none */
+	/* What the numbers of VRFs stand for, for as long as a rule has one; user space's. */
+	char vrf[XDP_VRFS][XDP_VRF_NAME_MAX];
 };
 
 #define XDP_GROUP_NAMED (1ULL << 63)
@@ -126,7 +133,7 @@ struct xdp_store {
 	__u32 next;     /* entry with more of the octets; 0: none */
 	__u16 len;      /* of the NLRI, in the first entry */
 	__u8 family;    /* enum xdp_family */
-	__u8 reserved;
+	__u8 vrf;       /* whose rule it is; 0: none's, and then the NLRI has no distinguisher */
 	__u8 octets[XDP_STORE_OCTETS];
 };
 

@@ -14,6 +14,7 @@
 #define XDP_FAULT_CHECKSUM  6 /* not kept when DSCP changes */
 #define XDP_FAULT_MORE      7 /* the first rule that matches ends the search */
 #define XDP_FAULT_GROUPS    8 /* rules of some interfaces in force at all */
+#define XDP_FAULT_VRF       9 /* the rules of no VRF, whichever it is */
 #ifndef XDP_FAULT
 #define XDP_FAULT 0
 #endif
@@ -50,6 +51,7 @@ struct xdp_packet {
 	 * counted from the frame's start. */
 	__u32 at, end, next;
 	__u32 bit;       /* of nodes' filters */
+	__u32 root;      /* node of the VRF's rules without destination */
 	__u32 interface; /* that it came in by, where some interface is in a group */
 	/* The lookup's: slots of rules that matched and said to go on, in order; the verdict of the
 	 * last that matched. */
