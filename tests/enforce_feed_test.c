@@ -375,18 +375,21 @@ static void test_a_monitored_source_is_told_to_accept(void **state)
 static const uint8_t red_and_blue[][8] = { { 0, 2, 0xfd, 0xe8, 0, 0, 0, 9 },
 					   { 0, 2, 0xfd, 0xe8, 0, 0, 0, 10 } };
 
-/* As the options have them; in the kernel their numbers are 3 and 7. */
+/* As the options have them; in the kernel their numbers are 3, 7 and 9.  The last has no interface.
+ */
 static const struct enforce_vrf vrfs[] = {
-	{ .name = "red", .import_count = 1, .imports = red_and_blue },
-	{ .name = "both", .import_count = 2, .imports = red_and_blue },
+	{ .name = "red", .import_count = 1, .imports = red_and_blue, .interface_count = 1 },
+	{ .name = "both", .import_count = 2, .imports = red_and_blue, .interface_count = 1 },
+	{ .name = "elsewhere", .import_count = 2, .imports = red_and_blue },
 };
 
 static void with_vrfs(struct play *p)
 {
-	p->feed.vrf_count = 2;
+	p->feed.vrf_count = 3;
 	p->feed.vrfs = vrfs;
 	p->rules.vrf[0] = 3;
 	p->rules.vrf[1] = 7;
+	p->rules.vrf[2] = 9;
 }
 
 /* Bit v: VRF v wants the rule; bit 0: no VRF does. */

@@ -181,8 +181,11 @@ static bool want(struct feed *f, const struct flow_nlri *n, unsigned vrf, uint32
 	return true;
 }
 
+/* One that has no interface is there for others to redirect to. */
 static bool imports(const struct enforce_vrf *v, const uint8_t *ext, size_t n)
 {
+	if (v->interface_count == 0)
+		return false;
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < v->import_count; k++)
 			if (memcmp(ext + 8 * i, v->imports[k], 8) == 0)
@@ -243,7 +246,7 @@ static bool add_rule(struct feed *f, const json_t *o, const struct flow_nlri *n,
 	find_importers(f, o, n->vpn, &to);
 	for (size_t i = 0; ok && i < to.count; i++)
 		ok = want(f, n, to.vrf[i], origin, &actions, e);
-	unwant_others(f, n, &to);
+	unwant_others(f, n, ok ? &to : &(struct importers){ 0 });
 	return ok;
 }
 
