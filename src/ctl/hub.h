@@ -124,6 +124,7 @@ struct reporter {
 	struct reporter *next;
 	const struct ctl_conn *from;
 	uint64_t asked; /* the id of a question it has not answered; verify.c's */
+	json_t *failed; /* as it said of redirects; NULL: it said nothing */
 	char name[64];
 	char label[72]; /* the name, with #2 and so on behind it when another has it too */
 };

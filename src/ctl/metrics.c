@@ -150,6 +150,21 @@ static void enforcers(struct scrape *s)
 	reports_each_reporter(s->hub->reports, one_enforcer, s);
 }
 
+static void failed_redirects(struct reporter *r, void *ctx)
+{
+	const char *reason;
+	json_t *count;
+
+	json_object_foreach(r->failed, reason, count)
+		sample(ctx, json_pack("{s:s, s:s}", "enforcer", r->label, "reason", reason),
+		       json_integer_value(count));
+}
+
+static void redirects(struct scrape *s)
+{
+	reports_each_reporter(s->hub->reports, failed_redirects, s);
+}
+
 /* Reports counted by two labels. */
 struct tally {
 	json_t *counts; /* by enforcer, then by what the second label says */
@@ -269,6 +284,7 @@ static const struct metric metrics[] = {
 	{ "headgate_enforcer_up", "gauge", "1 for each enforcer that is connected.", enforcers, NULL },
 	{ "headgate_enforcer_rules", "gauge", "Rules that an enforcer has reported, by state.", rules_of_enforcer, "state" },
 	{ "headgate_rules_not_enforced", "gauge", "Rules that an enforcer does not enforce, by reason.", rules_not_enforced, "reason" },
+	{ "headgate_enforcer_redirect_failed_total", "counter", "Packets that could not be sent where their rule redirects or copies them, by reason.", redirects, NULL },
 	{ "headgate_rule_matched_packets_total", "counter", "Packets that the rule matched.", rule_counter, "packets" },
 	{ "headgate_rule_matched_octets_total", "counter", "Octets of IP packets that the rule matched.", rule_counter, "octets" },
 	{ "headgate_rule_dropped_packets_total", "counter", "Those of the packets that were dropped.", rule_counter, "dropped-packets" },

@@ -126,6 +126,7 @@ static void forget_reporter(struct reports *r, const struct ctl_conn *from)
 	while ((gone = *at) != NULL)
 		if (from == NULL || gone->from == from) {
 			*at = gone->next;
+			json_decref(gone->failed);
 			free(gone);
 		} else {
 			at = &gone->next;
@@ -197,6 +198,31 @@ static bool take_one(struct reports *all, const struct ctl_conn *from, const cha
 	return stored ? true : err_at(e, 0, 0, "report: more than %d rules", REPORTS_MAX);
 }
 
+static bool are_counts(json_t *o)
+{
+	const char *key;
+	json_t *count;
+
+	json_object_foreach(o, key, count)
+	{
+		if (!json_is_integer(count))
+			return false;
+	}
+	return json_is_object(o);
+}
+
+/* None said: those before stay. */
+static bool take_failed(struct reporter *from, json_t *failed, struct err *e)
+{
+	if (failed == NULL)
+		return true;
+	if (!are_counts(failed))
+		return err_at(e, 0, 0, "report: redirect-failed: expected counts by reason");
+	json_decref(from->failed);
+	from->failed = json_incref(failed);
+	return true;
+}
+
 bool reports_take(struct reports *r, const struct ctl_conn *from, json_t *report, struct err *e)
 {
 	const char *enforcer;
@@ -211,7 +237,8 @@ bool reports_take(struct reports *r, const struct ctl_conn *from, json_t *report
 	if (!meet_reporter(r, from, enforcer))
 		return err_at(e, 0, 0, "out of memory");
 	json_array_foreach(rules, i, rule) if (!take_one(r, from, enforcer, rule, e)) return false;
-	return true;
+	return take_failed(reports_reporter(r, from), json_object_get(report, "redirect-failed"),
+			   e);
 }
 
 /* The key of a rule as enforcers say it. */

@@ -8,9 +8,9 @@
  * changes nothing.  A sudden end of the enforcer changes nothing either: it finds its rules
  * again and settles the difference to the hub's.  SIGTERM and SIGINT take everything away.
  *
- * Enforced: discard, rate limits in octets and packets, mark, accept.  A rule that asks for
- * anything else is reported as not enforced, with the reason, and is treated as if it were not
- * there: rules behind it in order match what it would have matched.
+ * Enforced: discard, rate limits in octets and packets, mark, redirect, copy, accept.  A rule that
+ * asks for anything else is reported as not enforced, with the reason, and is treated as if it were
+ * not there: rules behind it in order match what it would have matched.
  */
 #ifndef ENFORCE_ENFORCE_H
 #define ENFORCE_ENFORCE_H
@@ -51,6 +51,20 @@ struct enforce_source {
 	int away;     /* seconds for which they stay when there is no hub, or ENFORCE_AWAY_KEEP */
 };
 
+enum {
+	ENFORCE_VRFS_MAX = 64
+};
+
+/* A VRF of this machine, and where a redirect to it goes: into a routing table, or out of an
+ * interface, or nowhere. */
+struct enforce_vrf {
+	const char *name;
+	size_t target_count;
+	const uint8_t (*targets)[8]; /* route targets that it imports */
+	uint32_t table;              /* 0: none */
+	const char *redirect;        /* the interface; NULL: none */
+};
+
 enum enforce_backend {
 	ENFORCE_XDP,
 	ENFORCE_NFTABLES,
@@ -69,6 +83,8 @@ struct enforce_options {
 	const struct enforce_source *sources;
 	struct enforce_protect protect;
 	enum enforce_backend backend;
+	size_t vrf_count;
+	const struct enforce_vrf *vrfs;
 };
 
 /* Runs until SIGTERM or SIGINT.  Returns the program's exit status; the reason of 1 was logged. */

@@ -35,7 +35,7 @@ struct nft {
 	struct rule *in_order[NFT_RULES_MAX];
 };
 
-const struct plan_able plan_able_nft = { nft_match_fits, nft_then_make };
+const struct plan_able plan_able_nft = { .match = nft_match_fits, .then = nft_then_make };
 
 /* ---- One at a time -------------------------------------------------------------------- */
 
