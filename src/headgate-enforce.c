@@ -140,6 +140,23 @@ static bool make_protect(const struct conf_protect *p, struct enforce_protect_st
 	return true;
 }
 
+static void make_vrfs(const struct conf_enforce *e, struct enforce_vrf *ret)
+{
+	for (size_t i = 0; i < e->vrf_count; i++) {
+		const struct conf_vrf *v = &e->vrfs[i];
+
+		ret[i] = (struct enforce_vrf){
+			.name = v->name,
+			.import_count = v->import_count,
+			.imports = v->imports,
+			.interface_count = v->interface_count,
+			.interfaces = v->interfaces,
+			.table = v->table,
+			.redirect = v->redirect[0] != '\0' ? v->redirect : NULL,
+		};
+	}
+}
+
 static int enforce(const struct arguments *a, const struct conf *c)
 {
 	static const enum enforce_backend backends[CONF_BACKENDS] = {
@@ -165,9 +182,9 @@ static int enforce(const struct arguments *a, const struct conf *c)
 		.away = c->enforce.away,
 		.source_count = c->enforce.source_count,
 		.sources = sources,
+		.backend = backends[c->enforce.backend],
 		.vrf_count = c->enforce.vrf_count,
 		.vrfs = vrfs,
-		.backend = backends[c->enforce.backend],
 	};
 
 	if (!c->enforce.present) {
@@ -186,14 +203,7 @@ static int enforce(const struct arguments *a, const struct conf *c)
 			.monitor = c->enforce.sources[i].mode == CONF_MODE_MONITOR,
 			.away = c->enforce.sources[i].away,
 		};
-	for (size_t i = 0; i < c->enforce.vrf_count; i++)
-		vrfs[i] = (struct enforce_vrf){
-			.name = c->enforce.vrfs[i].name,
-			.import_count = c->enforce.vrfs[i].import_count,
-			.imports = c->enforce.vrfs[i].imports,
-			.interface_count = c->enforce.vrfs[i].interface_count,
-			.interfaces = c->enforce.vrfs[i].interfaces,
-		};
+	make_vrfs(&c->enforce, vrfs);
 	if (!make_protect(&c->protect, statements, &o.protect))
 		return 1;
 	return a->check ? 0 : enforce_run(&o);

@@ -18,7 +18,7 @@ static void refused(const struct flow_actions *a, const char *reason)
 	struct plan_then t = { .kind = 77 };
 	struct err e = { 0 };
 
-	assert_false(plan_then_make(a, &t, &e));
+	assert_false(plan_then_make(&plan_able_xdp, FLOW_IPV4, a, &t, &e));
 	assert_string_equal(e.text, reason);
 	assert_int_equal(t.kind, 77);
 }
@@ -27,11 +27,7 @@ static void test_refuses_what_it_cannot_do(void **state)
 {
 	(void)state;
 	refused(&(struct flow_actions){ .redirect = FLOW_REDIRECT_RT },
-		"redirect to a VRF is not enforced");
-	refused(&(struct flow_actions){ .redirect = FLOW_REDIRECT_IP },
-		"redirect to an address is not enforced");
-	refused(&(struct flow_actions){ .redirect = FLOW_REDIRECT_IP, .copy = true },
-		"copy to an address is not enforced");
+		"no VRF here imports the route target of the redirect");
 	refused(&(struct flow_actions){ .sample = true }, "sample is not enforced");
 }
 
@@ -63,6 +59,7 @@ static void test_refuses_rates_that_take_an_hour_a_packet(void **state)
 	refused(&(struct flow_actions){ .has_rate_packets = true, .rate_packets = 2e-4f },
 		"the rate is below one in 4096 seconds");
 	assert_true(plan_then_make(
+		&plan_able_xdp, FLOW_IPV4,
 		&(struct flow_actions){ .has_rate_bytes = true, .rate_bytes = 1.0f / 4096 }, &t,
 		NULL));
 }
@@ -72,7 +69,7 @@ static struct plan_then made(const struct flow_actions *a)
 	struct plan_then t;
 	struct err e = { 0 };
 
-	if (!plan_then_make(a, &t, &e))
+	if (!plan_then_make(&plan_able_xdp, FLOW_IPV4, a, &t, &e))
 		fail_msg("%s", e.text);
 	return t;
 }
@@ -107,9 +104,73 @@ static void test_both_rates_are_kept(void **state)
 	assert_true(t.rate[XDP_UNIT_OCTETS] == 9600.0f && t.rate[XDP_UNIT_PACKETS] == 10.0f);
 }
 
+static struct addr address(const char *text)
+{
+	struct addr a;
+
+	assert_true(addr_parse(text, strlen(text), &a));
+	return a;
+}
+
+static void test_redirects_go_to_their_address(void **state)
+{
+	struct flow_actions a = { .redirect = FLOW_REDIRECT_IP,
+				  .redirect_to = address("192.0.2.1") };
+	struct plan_then t = made(&a);
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(t.kind, XDP_THEN_ACCEPT);
+	assert_int_equal(t.send, XDP_SEND_ADDRESS);
+	assert_true(addr_equal(&t.to, &a.redirect_to));
+	a.copy = true;
+	assert_int_equal(made(&a).send, XDP_SEND_COPY);
+	assert_false(plan_then_make(&plan_able_xdp, FLOW_IPV6, &a, &t, &e));
+	assert_string_equal(e.text, "IPv6 packets cannot be redirected to an IPv4 address");
+	a.redirect_to = address("2001:db8::1");
+	assert_true(plan_then_make(&plan_able_xdp, FLOW_IPV6, &a, &t, &e));
+	a.has_rate_bytes = true;
+	t = made(&a);
+	assert_int_equal(t.kind, XDP_THEN_DISCARD);
+	assert_int_equal(t.send, XDP_SEND_NOWHERE);
+}
+
+/* The first that imports the target and has a place. */
+static void test_redirects_go_to_their_vrf(void **state)
+{
+	static const uint8_t both[8] = { 0, 2, 0xfd, 0xe8, 0, 0, 0, 9 };
+	static const uint8_t second[8] = { 1, 2, 192, 0, 2, 1, 0, 9 };
+	static const uint8_t of_second[2][8] = { { 1, 2, 192, 0, 2, 1, 0, 9 },
+						 { 0, 2, 0xfd, 0xe8, 0, 0, 0, 9 } };
+	const struct plan_vrf vrfs[] = {
+		{ .name = "idle", .target_count = 1, .targets = &both, .place = -1 },
+		{ .name = "red", .target_count = 2, .targets = of_second, .place = 5 },
+		{ .name = "blue", .target_count = 1, .targets = &second, .place = 6 },
+	};
+	struct plan_able able = { .vrf_count = 3, .vrfs = vrfs };
+	struct flow_actions a = { .redirect = FLOW_REDIRECT_RT, .route_target_len = 8 };
+	struct plan_then t;
+	struct err e = { 0 };
+
+	(void)state;
+	memcpy(a.route_target, (uint8_t[]){ 0x80, 8, 0xfd, 0xe8, 0, 0, 0, 9 }, 8);
+	assert_true(plan_then_make(&able, FLOW_IPV6, &a, &t, &e));
+	assert_int_equal(t.send, XDP_SEND_PLACE);
+	assert_int_equal(t.place, 5);
+	able.vrf_count = 1;
+	assert_false(plan_then_make(&able, FLOW_IPV4, &a, &t, &e));
+	assert_string_equal(e.text, "VRF idle has neither table nor interface for a redirect");
+	able.vrf_count = 3;
+	memcpy(a.route_target, (uint8_t[]){ 0x81, 8, 192, 0, 2, 1, 0, 9 }, 8);
+	assert_true(plan_then_make(&able, FLOW_IPV4, &a, &t, &e));
+	assert_int_equal(t.place, 5);
+	a.route_target[0] = 0x80; /* the same octets of another form */
+	assert_false(plan_then_make(&able, FLOW_IPV4, &a, &t, &e));
+}
+
 static void test_what_was_written_reads_back_equal(void **state)
 {
-	static const struct plan_then all[] = {
+	const struct plan_then all[] = {
 		{ .kind = XDP_THEN_ACCEPT },
 		{ .kind = XDP_THEN_DISCARD },
 		{ .kind = XDP_THEN_RATE, .rate = { 9600, 0 } },
@@ -121,6 +182,17 @@ static void test_what_was_written_reads_back_equal(void **state)
 		{ .kind = XDP_THEN_DISCARD, .more = true },
 		{ .kind = XDP_THEN_DISCARD, .groups = 1 },
 		{ .kind = XDP_THEN_RATE, .rate = { 9600, 0 }, .more = true, .groups = 1ULL << 63 },
+		{ .kind = XDP_THEN_ACCEPT, .send = XDP_SEND_PLACE, .place = 0 },
+		{ .kind = XDP_THEN_ACCEPT, .send = XDP_SEND_PLACE, .place = XDP_PLACES - 1 },
+		{ .kind = XDP_THEN_ACCEPT, .send = XDP_SEND_ADDRESS, .to = address("192.0.2.1") },
+		{ .kind = XDP_THEN_ACCEPT, .send = XDP_SEND_ADDRESS, .to = address("192.0.2.2") },
+		{ .kind = XDP_THEN_ACCEPT, .send = XDP_SEND_COPY, .to = address("192.0.2.1") },
+		{ .kind = XDP_THEN_ACCEPT, .send = XDP_SEND_COPY, .to = address("2001:db8::1") },
+		{ .kind = XDP_THEN_RATE,
+		  .rate = { 9600, 0 },
+		  .marks = true,
+		  .send = XDP_SEND_ADDRESS,
+		  .to = address("c000:201::") },
 	};
 
 	(void)state;
@@ -347,6 +419,8 @@ int main(void)
 		cmocka_unit_test(test_no_action_is_accept),
 		cmocka_unit_test(test_rate_zero_is_discard),
 		cmocka_unit_test(test_both_rates_are_kept),
+		cmocka_unit_test(test_redirects_go_to_their_address),
+		cmocka_unit_test(test_redirects_go_to_their_vrf),
 		cmocka_unit_test(test_what_was_written_reads_back_equal),
 		cmocka_unit_test(test_later_rules_go_with_every_action),
 		cmocka_unit_test(test_mark_goes_with_accept_and_rates),

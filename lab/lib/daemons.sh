@@ -110,7 +110,7 @@ daemons_up() {
 	for node in $NODES; do
 		[[ " $HOSTS " == *" $node "* ]] || start_bird "$node"
 	done
-	for node in r3 ce8 ce9 ce10; do start_listener "$node"; done
+	for node in r3 ce8 ce9 ce10 scrubber; do start_listener "$node"; done
 	start_hub p5
 	start_hub r2
 	start_hub r3

@@ -35,11 +35,14 @@ lab_demo() {
 play_all() {
 	scene_sessions || return 1
 	CONTROLLER=headgated
-	core_until_block && scene_rate_limit && scene_collector && scene_controller_restart && scene_hub_killed &&
+	core_until_block && scene_rate_limit && scenes_steering && scene_collector && scene_controller_restart && scene_hub_killed &&
 		scene_other_backend && scene_vrfs && scene_withdrawal && scene_outage && scene_again || return 1
 	CONTROLLER=exabgp
 	core_until_block && scene_withdrawal
 }
+
+# nftables refuses redirects and marks.
+scenes_steering() { [[ $BACKEND = nftables ]] || { scene_pbr && scene_qos; }; }
 
 play_core() {
 	scene_sessions || return 1

@@ -7,8 +7,8 @@
 # with different names do not meet although they use the same addresses.
 # shellcheck shell=bash disable=SC2034 # other parts read these
 
-NODES="good_guy bad_guy inet7 r2 p5 r1 r3 ce8 ce9 ce10 site9 site10 controller foreign"
-HOSTS="site9 site10 controller foreign" # without BIRD
+NODES="good_guy bad_guy inet7 r2 p5 r1 r3 ce8 ce9 ce10 site9 site10 controller foreign scrubber"
+HOSTS="site9 site10 controller foreign scrubber" # without BIRD
 
 # node peer | IPv4 of both ends | IPv6 of both ends. Each family's addresses have the link's prefix length.
 LINKS="
@@ -21,6 +21,7 @@ r3       p5      192.0.2.137/30  192.0.2.138/30  2001:db8:1:53::3/64    2001:db8
 ce8      r1      192.0.2.149/30  192.0.2.150/30  2001:db8:1:18::8/64    2001:db8:1:18::1/64
 ce9      r3      192.0.2.153/30  192.0.2.154/30  2001:db8:1:39::9/64    2001:db8:1:39::3/64
 foreign  p5      192.0.2.161/30  192.0.2.162/30  2001:db8:1:5f::f/64    2001:db8:1:5f::5/64
+scrubber r2      192.0.2.165/30  192.0.2.166/30  2001:db8:1:5c::c/64    2001:db8:1:5c::2/64
 ce10     r3      192.0.2.157/30  192.0.2.158/30  2001:db8:1:310::10/64  2001:db8:1:310::3/64
 site9    r3      203.0.113.193/30 203.0.113.194/30 2001:db8:9:1::1/64   2001:db8:9:1::3/64
 site10   r3      203.0.113.193/30 203.0.113.194/30 2001:db8:9:1::1/64   2001:db8:9:1::3/64
@@ -38,6 +39,7 @@ r3       192.0.2.203/32   192.0.2.213/32
 ce8      198.51.100.8/32  198.51.100.88/32 2001:8::8/128 2001:8::88/128
 ce9      203.0.113.129/32 2001:db8:9::129/128
 ce10     203.0.113.129/32 2001:db8:9::129/128
+scrubber 198.51.100.8/32  2001:8::8/128
 "
 
 # A VRF is a routing table and the interfaces whose packets are looked up in it: node, table, interfaces.
@@ -167,6 +169,8 @@ topology_up() {
 	add_site site10
 	add_address r2 r2-p5 "$R2_SECOND_IPV6"
 	add_controller_lan
+	ip -n "$(ns scrubber)" route add default via 192.0.2.166
+	ip -n "$(ns scrubber)" route add default via 2001:db8:1:5c::2
 }
 
 # The veth pairs go with their namespaces.

@@ -29,6 +29,8 @@
  * and, as a whole and in the place of what it said before, its protected flows:
  *   "protected":[{"name":"ssh","match":"...","default":true,"on":true,"packets":0,"octets":0,
  *     "rules":[{"family":"ipv4-flow","nlri":"...","match":"...","packets":0,"octets":0}]}]
+ * and likewise packets that it could not send where their rules redirect or copy them, by reason:
+ *   "redirect-failed":{"TTL spent":0,"no route":2}
  * What was asked by `verify` it answers on the same connection, when all that came before is in
  * force; rules is how many rules it was told and digest the sum of ctl_digest of their NLRIs:
  *   verified {"enforcer":"NAME","id":1,"intended":1204,"kernel":1204,"not-enforced":0,

@@ -163,6 +163,7 @@ struct reporter {
 	uint64_t asked;         /* the id of a question it has not answered; verify.c's */
 	json_t *states;         /* how many of its rules are in which state */
 	json_t *reasons;        /* of those that are not enforced, why */
+	json_t *failed;         /* as it said of redirects; NULL: it said nothing */
 	char name[64];
 	char label[72]; /* the name, with #2 and so on behind it when another has it too */
 };

@@ -175,6 +175,16 @@ static void reasons_of(struct reporter *r, void *ctx)
 	counts_of(ctx, r, r->reasons);
 }
 
+static void failed_redirects(struct reporter *r, void *ctx)
+{
+	counts_of(ctx, r, r->failed);
+}
+
+static void redirects(struct scrape *s)
+{
+	reports_each_reporter(s->hub->reports, failed_redirects, s);
+}
+
 static void rules_of_enforcer(struct scrape *s)
 {
 	reports_each_reporter(s->hub->reports, states_of, s);
@@ -247,6 +257,7 @@ static const struct metric metrics[] = {
 	{ "headgate_enforcer_up", "gauge", "1 for each enforcer that is connected.", enforcers, NULL, NULL },
 	{ "headgate_enforcer_rules", "gauge", "Rules that an enforcer has reported, by state.", rules_of_enforcer, "state", NULL },
 	{ "headgate_rules_not_enforced", "gauge", "Rules that an enforcer does not enforce, by reason.", rules_not_enforced, "reason", NULL },
+	{ "headgate_enforcer_redirect_failed_total", "counter", "Packets that could not be sent where their rule redirects or copies them, by reason.", redirects, "reason", NULL },
 	{ "headgate_rule_matched_packets_total", "counter", "Packets that the rule matched.", NULL, "packets", rule_counter },
 	{ "headgate_rule_matched_octets_total", "counter", "Octets of IP packets that the rule matched.", NULL, "octets", rule_counter },
 	{ "headgate_rule_dropped_packets_total", "counter", "Those of the packets that were dropped.", NULL, "dropped-packets", rule_counter },

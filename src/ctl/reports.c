@@ -149,6 +149,7 @@ static bool forget_some(struct reports *all, size_t most)
 		all->leaving = r->next;
 		json_decref(r->states);
 		json_decref(r->reasons);
+		json_decref(r->failed);
 		free(r);
 	}
 	return false;
@@ -242,6 +243,31 @@ static bool take_one(struct reports *all, struct reporter *by, const char *enfor
 	return stored ? true : err_at(e, 0, 0, "report: more than %d rules", REPORTS_MAX);
 }
 
+static bool are_counts(json_t *o)
+{
+	const char *key;
+	json_t *count;
+
+	json_object_foreach(o, key, count)
+	{
+		if (!json_is_integer(count))
+			return false;
+	}
+	return json_is_object(o);
+}
+
+/* None said: those before stay. */
+static bool take_failed(struct reporter *from, json_t *failed, struct err *e)
+{
+	if (failed == NULL)
+		return true;
+	if (!are_counts(failed))
+		return err_at(e, 0, 0, "report: redirect-failed: expected counts by reason");
+	json_decref(from->failed);
+	from->failed = json_incref(failed);
+	return true;
+}
+
 bool reports_take(struct reports *r, const struct ctl_conn *from, json_t *report, struct err *e)
 {
 	struct reporter *by;
@@ -258,7 +284,7 @@ bool reports_take(struct reports *r, const struct ctl_conn *from, json_t *report
 		return err_at(e, 0, 0, "out of memory");
 	by = reports_reporter(r, from);
 	json_array_foreach(rules, i, rule) if (!take_one(r, by, enforcer, rule, e)) return false;
-	return true;
+	return take_failed(by, json_object_get(report, "redirect-failed"), e);
 }
 
 /* The key of a rule as enforcers say it. */

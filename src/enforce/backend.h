@@ -40,6 +40,8 @@ struct backend {
 	void (*event)(void *b);
 	/* What protected flows have saved. */
 	const struct saved *(*saved)(void *b);
+	/* Packets that could not be sent where their rules say, by reason; NULL: it sends none. */
+	json_t *(*failed)(void *b);
 	/* As verify_answer (verify.h) says. */
 	json_t *(*verify)(void *b, struct ruleset *rs, const struct feed_question *q);
 };

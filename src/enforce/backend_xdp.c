@@ -11,8 +11,10 @@
 #include "enforce/kernel.h"
 #include "enforce/locals.h"
 #include "enforce/pins.h"
+#include "enforce/places.h"
 #include "enforce/privilege.h"
 #include "enforce/protect.h"
+#include "enforce/resolve.h"
 #include "enforce/verify.h"
 #include "enforce/vrf.h"
 #include "enforce/xdp.h"
@@ -23,6 +25,7 @@ struct xdp_backend {
 	struct attach attach;
 	struct locals locals;
 	struct groups groups;
+	struct places places;
 };
 
 static const char *pin_dir(const struct enforce_options *o)
@@ -62,6 +65,8 @@ static bool open_parts(struct xdp_backend *b, const struct enforce_options *o, s
 	if (b->xdp == NULL)
 		return false;
 	tell_of_kernel(xdp_program(b->xdp));
+	b->places.able = plan_able_xdp;
+	rs->able = &b->places.able;
 	found = xdp_found(b->xdp);
 	if (!vrf_numbers(b->xdp, o, rs->vrf, e))
 		return false;
@@ -79,7 +84,7 @@ static bool open_parts(struct xdp_backend *b, const struct enforce_options *o, s
 	b->attach.xdp = b->xdp;
 	b->attach.vrf = rs->vrf;
 	b->attach.program = xdp_program(b->xdp);
-	if (protect_set(b->xdp, &o->protect, e) &&
+	if (protect_set(b->xdp, &o->protect, e) && places_open(&b->places, b->xdp, o, rs, e) &&
 	    locals_open(&b->locals, protect_bring_locals, b->xdp, e) && attach_start(&b->attach, e))
 		return true;
 	if (!found)
@@ -132,10 +137,21 @@ static bool flush_xdp(const struct enforce_options *o, struct err *e)
 	return ok;
 }
 
+static bool sends(const struct xdp *x)
+{
+	return xdp_sends(x, XDP_SEND_NOWHERE) < xdp_in_force(x);
+}
+
+/* Who sends has to be there before a packet finds the first rule that asks for it. */
 static bool change_xdp(void *backend, struct rule *const *list, size_t n, struct err *e)
 {
 	struct xdp_backend *b = backend;
+	bool wanted = sends(b->xdp);
 
+	for (size_t i = 0; !wanted && i < n; i++)
+		wanted = rule_wanted(list[i]) && list[i]->then.send != XDP_SEND_NOWHERE;
+	if (wanted && !sends(b->xdp))
+		attach_senders(&b->attach, true);
 	return xdp_change(b->xdp, list, n, e);
 }
 
@@ -183,6 +199,9 @@ static bool refresh_xdp(void *backend)
 	struct xdp_backend *b = backend;
 
 	attach_refresh(&b->attach);
+	attach_senders(&b->attach, sends(b->xdp));
+	places_refresh(&b->places);
+	resolve_copies(b->xdp);
 	return false;
 }
 
@@ -210,6 +229,32 @@ static const struct saved *saved_xdp(void *backend)
 	return xdp_saved(b->xdp);
 }
 
+static json_t *failed_xdp(void *backend)
+{
+	static const char *const names[XDP_REASONS] = {
+		[XDP_REASON_HOOK] = "no program at tc ingress",
+		[XDP_REASON_METADATA] = "driver without metadata",
+		[XDP_REASON_CHANGED] = "rule changed meanwhile",
+		[XDP_REASON_TTL] = "TTL spent",
+		[XDP_REASON_TOO_LONG] = "too long",
+		[XDP_REASON_ROUTE] = "no route",
+		[XDP_REASON_FORWARDING] = "forwarding is off",
+		[XDP_REASON_INTERFACE] = "no such interface",
+		[XDP_REASON_LOCAL] = "for this machine",
+		[XDP_REASON_NEIGHBOR] = "neighbor not resolved",
+		[XDP_REASON_TAGS] = "too many VLAN tags",
+	};
+	const struct xdp_backend *b = backend;
+	uint64_t counts[XDP_REASONS];
+	json_t *ret = json_object();
+
+	if (!xdp_reasons(b->xdp, counts))
+		return ret;
+	for (int r = 0; r < XDP_REASONS; r++)
+		(void)json_object_set_new(ret, names[r], json_integer((json_int_t)counts[r]));
+	return ret;
+}
+
 static json_t *verify_xdp(void *backend, struct ruleset *rs, const struct feed_question *q)
 {
 	struct xdp_backend *b = backend;
@@ -233,5 +278,6 @@ const struct backend backend_xdp = {
 	.events = events_xdp,
 	.event = event_xdp,
 	.saved = saved_xdp,
+	.failed = failed_xdp,
 	.verify = verify_xdp,
 };

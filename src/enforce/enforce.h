@@ -8,10 +8,11 @@
  * changes nothing.  A sudden end of the enforcer changes nothing either: it finds its rules
  * again and settles the difference to the hub's.  SIGTERM and SIGINT take everything away.
  *
- * Enforced: discard, rate limits in octets and packets, mark, accept, of several rules together
- * where they say so (bit 47), everywhere or at the interfaces of some groups (interface-set).  A
- * rule that asks for anything else is reported as not enforced, with the reason, and is treated as
- * if it were not there: rules behind it in order match what it would have matched.
+ * Enforced: discard, rate limits in octets and packets, mark, redirect, copy, accept, of several
+ * rules together where they say so (bit 47), everywhere or at the interfaces of some groups
+ * (interface-set), and rules of a VPN on the interfaces of its VRFs.  A rule that asks for anything
+ * else is reported as not enforced, with the reason, and is treated as if it were not there: rules
+ * behind it in order match what it would have matched.
  */
 #ifndef ENFORCE_ENFORCE_H
 #define ENFORCE_ENFORCE_H
@@ -61,13 +62,16 @@ struct enforce_source {
 };
 
 /* Rules of a VPN that one of the route targets imports are for packets that come in by one of the
- * interfaces, which belong to nothing else. */
+ * interfaces, which belong to nothing else.  A redirect to it goes into a routing table, or out of
+ * an interface, or nowhere. */
 struct enforce_vrf {
 	const char *name;
 	size_t import_count;
 	const uint8_t (*imports)[8]; /* route targets, RFC 4360 4 */
 	size_t interface_count;
 	const char (*interfaces)[16]; /* names, or patterns with `*` */
+	uint32_t table;               /* 0: none */
+	const char *redirect;         /* the interface; NULL: none */
 };
 
 enum enforce_backend {

@@ -282,6 +282,8 @@ static void report(struct enforcer *f)
 	if (report_open(&f->report, f->options->socket, &f->rules, &e) &&
 	    report_send(&f->report, &f->rules, f->backend->saved(f->kernel), &f->options->protect,
 			&e) &&
+	    report_failed(&f->report,
+			  f->backend->failed != NULL ? f->backend->failed(f->kernel) : NULL, &e) &&
 	    report_read(&f->report, &e))
 		return;
 	report_lost(f, &e);

@@ -40,7 +40,7 @@ struct nft {
 	bool warned; /* of a protected flow that is not exact */
 };
 
-const struct plan_able plan_able_nft = { nft_match_fits, nft_then_make };
+const struct plan_able plan_able_nft = { .match = nft_match_fits, .then = nft_then_make };
 
 /* ---- One at a time -------------------------------------------------------------------- */
 

@@ -84,11 +84,15 @@ enum {
 	PACKETS_MOST = 2000000
 };
 
-bool nft_then_make(const struct flow_actions *a, struct plan_then *ret, struct err *e)
+bool nft_then_make(const struct plan_able *able, enum flow_family family,
+		   const struct flow_actions *a, struct plan_then *ret, struct err *e)
 {
 	float octets, packets;
 
-	if (!plan_then_make(a, ret, e))
+	if (a->redirect != FLOW_REDIRECT_NONE)
+		return err_at(e, 0, 0, "%s is not enforced with nftables",
+			      a->copy ? "copy" : "redirect");
+	if (!plan_then_make(able, family, a, ret, e))
 		return false;
 	if (ret->more)
 		return err_at(e, 0, 0,

@@ -49,6 +49,8 @@ void report_close(struct report *r)
 	r->unanswered = 0;
 	r->introduced = false;
 	r->told_protected = false;
+	json_decref(r->told_failed);
+	r->told_failed = NULL;
 }
 
 static void forget_reported(struct rule *r, void *ctx)
@@ -232,6 +234,18 @@ static bool send_protected(struct report *r, const struct saved *saved,
 	r->saved = packets;
 	return report_say(r, "report",
 			  json_pack("{s:[], s:o}", "rules", "protected", protect_report(saved, p)),
+			  e);
+}
+
+bool report_failed(struct report *r, json_t *failed, struct err *e)
+{
+	if (failed == NULL || r->unanswered > 0 || json_equal(failed, r->told_failed)) {
+		json_decref(failed);
+		return true;
+	}
+	json_decref(r->told_failed);
+	r->told_failed = failed;
+	return report_say(r, "report", json_pack("{s:[], s:O}", "rules", "redirect-failed", failed),
 			  e);
 }
 

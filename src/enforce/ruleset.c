@@ -33,7 +33,7 @@ static bool xdp_match_fits(const struct flow_nlri *n, struct err *e)
 	return box_make(n, &compiled, e);
 }
 
-const struct plan_able plan_able_xdp = { xdp_match_fits, plan_then_make };
+const struct plan_able plan_able_xdp = { .match = xdp_match_fits, .then = plan_then_make };
 
 void ruleset_init(struct ruleset *rs, uint64_t seed)
 {
@@ -222,8 +222,8 @@ void rule_set_then(struct rule *r, const struct flow_actions *a)
 	struct err e = { 0 };
 	uint64_t groups = 0;
 
-	r->then_ok =
-		r->in->able->then(a, &r->then, &e) && groups_of_rule(r->in->groups, a, &groups, &e);
+	r->then_ok = r->in->able->then(r->in->able, r->nlri.family, a, &r->then, &e) &&
+		     groups_of_rule(r->in->groups, a, &groups, &e);
 	if (r->monitor)
 		r->then = (struct plan_then){ .kind = XDP_THEN_ACCEPT, .more = a->more };
 	r->then.groups = groups;

@@ -61,6 +61,7 @@ static bool same_then(const struct verify *v, uint32_t slot, const struct plan_t
 	if (v->x->verdict[slot] != plan_then_verdict(t, action))
 		return false;
 	plan_then_write(t, &expected);
+	there.id = expected.id = 0;         /* drawn at random */
 	for (int i = 0; i < XDP_UNITS; i++) /* the clocks run */
 		there.rate[i].tat = expected.rate[i].tat = 0;
 	return memcmp(&there, &expected, sizeof(there)) == 0;

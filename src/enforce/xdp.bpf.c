@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (ISC OR GPL-2.0-only) */
 /* xdp.bpf.c - the program on the interface: read the packet, find the rule, do what it says, unless
- * the flow is protected.
+ * the flow is protected.  What a rule sends somewhere else is sent behind it, at tc (tc_send.h).
  *
  * It never changes; rules are data in maps (xdp_maps.h).  A packet that no rule matches, or that
  * is none we can read, passes.
@@ -9,6 +9,7 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "enforce/tc_send.h"
 #include "enforce/xdp_act.h"
 #include "enforce/xdp_lookup.h"
 #include "enforce/xdp_more.h"

@@ -29,6 +29,8 @@ const char *const xdp_map_names[XDP_MAPS] = {
 	[XDP_MAP_PROTECTED] = "hg_protected", [XDP_MAP_LOCALS] = "hg_locals",
 	[XDP_MAP_SAVED] = "hg_saved",         [XDP_MAP_MONITORED] = "hg_monitored",
 	[XDP_MAP_GROUPS] = "hg_groups",       [XDP_MAP_VRFS] = "hg_vrfs",
+	[XDP_MAP_PLACES] = "hg_places",       [XDP_MAP_REASONS] = "hg_reasons",
+	[XDP_MAP_HOOKS] = "hg_hooks",         [XDP_MAP_SENDING] = "hg_sending",
 };
 
 /* ---- Loading -------------------------------------------------------------------------- */
@@ -78,11 +80,12 @@ static bool load_object(struct xdp *x, struct err *e)
 		LOG_SIZE = 64 * 1024
 	};
 	struct bpf_program *program = bpf_object__find_program_by_name(x->object, "headgate");
+	struct bpf_program *sender = bpf_object__find_program_by_name(x->object, "headgate_send");
 	char *verifier = calloc(1, LOG_SIZE);
 	int rc;
 	bool ok;
 
-	if (program == NULL || verifier == NULL) {
+	if (program == NULL || sender == NULL || verifier == NULL) {
 		free(verifier);
 		return err_at(e, 0, 0, "the XDP program is damaged");
 	}
@@ -91,6 +94,7 @@ static bool load_object(struct xdp *x, struct err *e)
 	ok = rc == 0 || load_failed(-rc, verifier, e);
 	free(verifier);
 	x->program = bpf_program__fd(program);
+	x->sender = bpf_program__fd(sender);
 	return ok;
 }
 
@@ -301,7 +305,7 @@ struct xdp *xdp_open(const struct xdp_image *image, const struct pins *pins, str
 		err_at(e, 0, 0, "out of memory");
 		return NULL;
 	}
-	x->program = x->wait_outer = x->wait_inner = -1;
+	x->program = x->sender = x->wait_outer = x->wait_inner = -1;
 	if (image == NULL) {
 		built_in.octets = xdp_bpf__elf_bytes(&built_in.size);
 		image = &built_in;
@@ -409,6 +413,21 @@ const struct saved *xdp_saved(struct xdp *x)
 {
 	saved_read(x);
 	return &x->saved;
+}
+
+bool xdp_reasons(const struct xdp *x, uint64_t ret[XDP_REASONS])
+{
+	uint64_t *per_cpu = calloc((size_t)x->cpus, sizeof(*per_cpu));
+	bool ok = per_cpu != NULL;
+
+	for (uint32_t r = 0; ok && r < XDP_REASONS; r++) {
+		ok = bpf_map_lookup_elem(x->map[XDP_MAP_REASONS], &r, per_cpu) == 0;
+		ret[r] = 0;
+		for (int i = 0; ok && i < x->cpus; i++)
+			ret[r] += per_cpu[i];
+	}
+	free(per_cpu);
+	return ok;
 }
 
 void xdp_monitor_set(struct xdp *x, bool monitor)

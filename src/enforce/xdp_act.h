@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: (ISC OR GPL-2.0-only) */
 /* xdp_act.h - what happens to a packet that a rule matches: counted, and dropped, or marked and
- * passed on.
+ * passed on, with a note for who sends it somewhere else (tc_send.h).
  *
  * A rate limit is one clock shared by all CPUs (GCRA): each packet that passes moves the clock by
  * the time that its rate grants to it, and a packet that finds the clock further ahead than the
@@ -31,6 +31,28 @@ struct {
 	__type(key, __u32);
 	__type(value, struct xdp_store);
 } hg_store SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, XDP_REASONS);
+	__type(key, __u32);
+	__type(value, __u64);
+} hg_reasons SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, XDP_HOOKS);
+	__type(key, __u32);
+	__type(value, struct xdp_hook);
+} hg_hooks SEC(".maps");
+
+static __always_inline void act_reason(__u32 reason, __u32 packets)
+{
+	__u64 *count = bpf_map_lookup_elem(&hg_reasons, &reason);
+
+	if (count != NULL)
+		*count += packets;
+}
 
 enum {
 	ACT_TRIES = 8 /* of the compare-and-swap; a packet that loses all of them is one too many */
@@ -104,6 +126,27 @@ static __always_inline void act_mark(struct xdp_md *ctx, const struct xdp_packet
 		header[5] = bpf_htons(~sum & 0xffff);
 }
 
+/* A note in front of the packet.  1: it cannot be had, and the packet is dropped.  Behind this the
+ * packet has to be looked up anew. */
+static __always_inline int act_note(struct xdp_md *ctx, const struct lookup_found *f,
+				    const struct xdp_then *a)
+{
+	__u32 ifindex = ctx->ingress_ifindex, reason = XDP_REASON_METADATA;
+	struct xdp_note *note;
+
+	if (bpf_map_lookup_elem(&hg_hooks, &ifindex) == NULL) {
+		reason = XDP_REASON_HOOK;
+	} else if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(*note)) == 0) {
+		note = (void *)(long)ctx->data_meta;
+		if ((void *)(note + 1) <= (void *)(long)ctx->data) {
+			*note = (struct xdp_note){ XDP_NOTE, f->action, f->slot, a->id };
+			return 0;
+		}
+	}
+	act_reason(reason, 1);
+	return a->send != XDP_SEND_COPY;
+}
+
 /* 1: the packet is dropped. */
 static __always_inline int act_do(struct xdp_md *ctx, const struct lookup_found *f,
 				  const struct xdp_packet *p)
@@ -120,7 +163,7 @@ static __always_inline int act_do(struct xdp_md *ctx, const struct lookup_found 
 		return 1;
 	if (a->marks)
 		act_mark(ctx, p, a->dscp & 0x3f);
-	return 0;
+	return a->send != XDP_SEND_NOWHERE && act_note(ctx, f, a);
 }
 
 static __always_inline void act_count(__u32 slot, const struct xdp_packet *p, int drops)

@@ -21,7 +21,7 @@ struct bpf_object;
 
 struct xdp {
 	struct bpf_object *object;
-	int program;
+	int program, sender; /* on the interfaces: at XDP, and at tc where it is needed */
 	int map[XDP_MAPS];
 	bool found;
 	struct xdp_control *control; /* the kernel's own, mapped, as are the next three */
@@ -40,7 +40,8 @@ struct xdp {
 	struct index *index;
 	struct space slots, thens, chunks;
 	size_t in_force;
-	bool *counted; /* slots that packets may have counted in */
+	size_t sends[XDP_SENDS]; /* of them, by enum xdp_send */
+	bool *counted;           /* slots that packets may have counted in */
 };
 
 bool force_init(struct xdp *x, struct err *e);

@@ -3,9 +3,9 @@
  * go on (RFC 8955 7.3).
  *
  * Their actions are gathered in the rules' order: one that discards drops the packet, and then no
- * limit is charged; of limits of a unit the first counts, of marks the first.  Each rule counts the
- * packet as matched, and the one that dropped it as dropped.  A protected flow is saved from the
- * first that would do anything but accept.
+ * limit is charged; of limits of a unit the first counts, of marks the first, and of redirects and
+ * copies the first.  Each rule counts the packet as matched, and the one that dropped it as
+ * dropped. A protected flow is saved from the first that would do anything but accept.
  */
 #ifndef ENFORCE_XDP_MORE_H
 #define ENFORCE_XDP_MORE_H
@@ -19,8 +19,8 @@
 
 /* Slots of rules, or LOOKUP_NONE. */
 struct more_gathered {
-	__u32 acts, discards, marks, limits[XDP_UNITS];
-	__u32 dscp, action[XDP_UNITS];
+	__u32 acts, discards, marks, sends, limits[XDP_UNITS];
+	__u32 dscp, sending, action[XDP_UNITS];
 };
 
 /* On its own, so that the verifier does not walk all ways through eight in a row. */
@@ -36,13 +36,18 @@ __attribute__((noinline)) int more_gather_one(__u32 slot, struct more_gathered *
 	a = bpf_map_lookup_elem(&hg_actions, &action);
 	if (a == NULL)
 		return 0;
-	if (g->acts == LOOKUP_NONE && (a->kind != XDP_THEN_ACCEPT || a->marks))
+	if (g->acts == LOOKUP_NONE &&
+	    (a->kind != XDP_THEN_ACCEPT || a->marks || a->send != XDP_SEND_NOWHERE))
 		g->acts = slot;
 	if (g->discards == LOOKUP_NONE && a->kind == XDP_THEN_DISCARD)
 		g->discards = slot;
 	if (g->marks == LOOKUP_NONE && a->marks) {
 		g->marks = slot;
 		g->dscp = a->dscp;
+	}
+	if (g->sends == LOOKUP_NONE && a->send != XDP_SEND_NOWHERE) {
+		g->sends = slot;
+		g->sending = action;
 	}
 	for (int i = 0; i < XDP_UNITS; i++)
 		if (g->limits[i] == LOOKUP_NONE && a->rate[i].cost != 0) {
@@ -114,6 +119,26 @@ static __always_inline int more_spared(const struct more_gathered *g, const stru
 	return 1;
 }
 
+/* What is left when nothing discards and no limit is spent.  The slot of the rule that drops the
+ * packet although it should have sent it. */
+__attribute__((noinline)) __u32 more_pass(struct xdp_md *ctx, const struct more_gathered *g,
+					  const struct xdp_packet *p)
+{
+	struct lookup_found f = { 0 };
+	const struct xdp_then *a;
+
+	if (g == NULL || p == NULL)
+		return LOOKUP_NONE;
+	if (g->marks != LOOKUP_NONE)
+		act_mark(ctx, p, g->dscp & 0x3f);
+	if (g->sends == LOOKUP_NONE)
+		return LOOKUP_NONE;
+	f.slot = g->sends;
+	f.action = g->sending;
+	a = bpf_map_lookup_elem(&hg_actions, &f.action);
+	return a != NULL && act_note(ctx, &f, a) ? f.slot : LOOKUP_NONE;
+}
+
 /* last: the rule that ended the search. */
 __attribute__((noinline)) int more_act(struct xdp_md *ctx, struct xdp_packet *p, __u32 last,
 				       __u32 monitor)
@@ -121,6 +146,7 @@ __attribute__((noinline)) int more_act(struct xdp_md *ctx, struct xdp_packet *p,
 	struct more_gathered g = { .acts = LOOKUP_NONE,
 				   .discards = LOOKUP_NONE,
 				   .marks = LOOKUP_NONE,
+				   .sends = LOOKUP_NONE,
 				   .limits = { LOOKUP_NONE, LOOKUP_NONE } };
 	__u32 dropped_by = LOOKUP_NONE;
 
@@ -131,8 +157,8 @@ __attribute__((noinline)) int more_act(struct xdp_md *ctx, struct xdp_packet *p,
 	more_gather(p, &g);
 	if (!more_spared(&g, p) && !monitor) {
 		dropped_by = g.discards != LOOKUP_NONE ? g.discards : more_limited(&g, p);
-		if (dropped_by == LOOKUP_NONE && g.marks != LOOKUP_NONE)
-			act_mark(ctx, p, g.dscp & 0x3f);
+		if (dropped_by == LOOKUP_NONE)
+			dropped_by = more_pass(ctx, &g, p);
 	}
 	more_count(p, dropped_by);
 	return dropped_by != LOOKUP_NONE ? XDP_DROP : XDP_PASS;

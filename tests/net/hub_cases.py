@@ -287,6 +287,10 @@ def _():
                 enforcer.connect(hub.socket)
                 enforcer.sendall(f'report {json.dumps({"enforcer": "r2", "rules": report})}\n'.encode())
                 assert enforcer.recv(99) == b'{"ok":true}\n'
+            for failed, ok in (({"no route": 3, "TTL spent": 0}, True), ({"no route": "3"}, False), ([3], False)):
+                said = json.dumps({"enforcer": "r2", "rules": [], "redirect-failed": failed})
+                second.sendall(f"report {said}\n".encode())
+                assert json.loads(second.recv(999).splitlines()[-1])["ok"] is ok
             now = samples(hub)
         text = next(r["rule"] for r in hub.rules() if r["nlri"] == one).partition(" then")[0] + " }"
         for name, values in [("matched_packets", (12, 12)), ("matched_octets", (720, 720)), ("dropped_packets", (11, 0)),
@@ -296,6 +300,8 @@ def _():
         assert sum(name == "headgate_rule_matched_packets_total" for name, _ in now) == 2, now
         assert now["headgate_enforcer_up", ("r2",)] == now["headgate_enforcer_up", ("r2#2",)] == 1, now
         assert now["headgate_enforcer_rules", ("r2#2", "monitor")] == 1, now
+        failed = {key: value for key, value in now.items() if key[0] == "headgate_enforcer_redirect_failed_total"}
+        assert sorted(failed.values()) == [0, 3] and all(labels[0] == "r2#2" for _, labels in failed), failed
         assert now["headgate_rules_not_enforced", ("r2#2", 'a "reason" \\ of two\nlines')] == 1, now
         assert until(lambda: not any(name.startswith("headgate_rule_") for name, _ in samples(hub)))
 
