@@ -322,21 +322,21 @@ def _():
         stage.equal(2)
 
 
-@tap.case(f"kill -9 of the enforcer in the middle of changes, {ROUNDS} times: equal to the RIB after its return")
-def _():
+def kill_in_the_middle(stage, rounds, hosts, equal):
+    """Of changes, so many times; equal is asked about the rules that the hub has then."""
     dice = random.Random(SEED)
     behind = 0
     print(f"# seed {SEED}")
-    with Stage() as stage, socket.socket(socket.AF_UNIX) as control:
+    with socket.socket(socket.AF_UNIX) as control:
         control.connect(stage.hub.socket)
         control.settimeout(20)
         there = set()
         stage.start()
-        stage.equal(0)
-        for _ in range(ROUNDS):
+        equal(there)
+        for _ in range(rounds):
             lines = []
-            for _ in range(600):
-                host, port = dice.randrange(1, 200), dice.randrange(1, 4)
+            for _ in range(3 * hosts):
+                host, port = dice.randrange(1, hosts), dice.randrange(1, 4)
                 verb = "announce" if (host, port) not in there or dice.random() < 0.3 else "withdraw"
                 action = dice.choice(["discard;", "accept;", "rate-limit 9600;"])
                 (there.add if verb == "announce" else there.discard)((host, port))
@@ -355,11 +355,32 @@ def _():
                 assert b"false" not in said, said
                 answers -= said.count(b"\n")
             stage.start()
-            stage.equal(len(there))
+            equal(there)
             found = int(re.findall(r"(\d+) rules are still in the kernel", stage.read_log())[-1])
             behind += found != len(there)
-        print(f"# {behind} of {ROUNDS} times the kernel had been left with other rules")
+        print(f"# {behind} of {rounds} times the kernel had been left with other rules")
         assert behind > 0
+
+
+@tap.case(f"kill -9 of the enforcer in the middle of changes, {ROUNDS} times: equal to the RIB after its return")
+def _():
+    with Stage() as stage:
+        kill_in_the_middle(stage, ROUNDS, 200, lambda there: stage.equal(len(there)))
+
+
+@tap.case(f"the same with nftables, {ROUNDS} times: its table names the rules of the RIB")
+def _():
+    def names():
+        text = subprocess.run(["nft", "-j", "list", "table", "netdev", "headgate"], capture_output=True, text=True,
+                              check=False).stdout
+        rules = [one["rule"] for one in json.loads(text or "{}").get("nftables", []) if "rule" in one]
+        return sorted(rule["comment"] for rule in rules if rule.get("comment", "").startswith("01"))
+
+    def equal(there):
+        wanted = sorted(f"0120c00002{host:02x}0381060581{port:02x}" for host, port in there)
+        assert until(lambda: names() == wanted, 10, 0.1), f"{len(names())} of {len(wanted)}; {stage.read_log()}"
+    with Stage(NFTABLES) as stage:
+        kill_in_the_middle(stage, ROUNDS, 40, equal)
 
 
 if __name__ == "__main__":
