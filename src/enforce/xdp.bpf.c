@@ -18,7 +18,7 @@
 char _license[] SEC("license") = "Dual BSD/GPL";
 
 SEC("xdp")
-int headgate(struct xdp_md *ctx)
+int headgate(hook_ctx *ctx)
 {
 	struct xdp_packet packet = { 0 };
 	struct lookup_found found = { 0 };
