@@ -52,7 +52,7 @@ static const struct {
 };
 
 /* Why the kernel would not take the program, as well as we can tell. */
-static bool load_failed(int error, const char *verifier, struct err *e)
+static bool load_failed(int error, const char *what, const char *verifier, struct err *e)
 {
 	const char *last = verifier;
 
@@ -70,31 +70,31 @@ static bool load_failed(int error, const char *verifier, struct err *e)
 			break;
 		else
 			last = s;
-	return err_at(e, 0, 0, "the kernel refuses the XDP program: %s; its verifier says: %.*s",
-		      strerror(error), (int)strcspn(last, "\n"), *last != '\0' ? last : "nothing");
+	return err_at(e, 0, 0, "the kernel refuses the %s program: %s; its verifier says: %.*s",
+		      what, strerror(error), (int)strcspn(last, "\n"),
+		      *last != '\0' ? last : "nothing");
 }
 
-static bool load_object(struct xdp *x, struct err *e)
+bool xdp_load(struct bpf_object *object, const char *name, const char *what, int *ret_program,
+	      struct err *e)
 {
 	enum {
 		LOG_SIZE = 64 * 1024
 	};
-	struct bpf_program *program = bpf_object__find_program_by_name(x->object, "headgate");
-	struct bpf_program *sender = bpf_object__find_program_by_name(x->object, "headgate_send");
+	struct bpf_program *program = bpf_object__find_program_by_name(object, name);
 	char *verifier = calloc(1, LOG_SIZE);
 	int rc;
 	bool ok;
 
-	if (program == NULL || sender == NULL || verifier == NULL) {
+	if (program == NULL || verifier == NULL) {
 		free(verifier);
-		return err_at(e, 0, 0, "the XDP program is damaged");
+		return err_at(e, 0, 0, "the %s program is damaged", what);
 	}
 	(void)bpf_program__set_log_buf(program, verifier, LOG_SIZE);
-	rc = bpf_object__load(x->object);
-	ok = rc == 0 || load_failed(-rc, verifier, e);
+	rc = bpf_object__load(object);
+	ok = rc == 0 || load_failed(-rc, what, verifier, e);
 	free(verifier);
-	x->program = bpf_program__fd(program);
-	x->sender = bpf_program__fd(sender);
+	*ret_program = bpf_program__fd(program);
 	return ok;
 }
 
@@ -173,11 +173,11 @@ static bool find_pins(struct xdp *x, const struct pins *pins, struct err *e)
 }
 
 /* The program's global data: the tables, and nothing else. */
-static struct bpf_map *tables_map(const struct xdp *x)
+struct bpf_map *xdp_tables_map(const struct bpf_object *object)
 {
 	struct bpf_map *map;
 
-	bpf_object__for_each_map(map, x->object)
+	bpf_object__for_each_map(map, object)
 	{
 		if (bpf_map__is_internal(map) && strstr(bpf_map__name(map), ".bss") != NULL)
 			return map;
@@ -188,7 +188,7 @@ static struct bpf_map *tables_map(const struct xdp *x)
 static bool make_tables(struct xdp *x, struct err *e)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
-	struct bpf_map *map = tables_map(x);
+	struct bpf_map *map = xdp_tables_map(x->object);
 	int fd;
 	bool ok;
 
@@ -286,12 +286,21 @@ static bool wait_maps(struct xdp *x, struct err *e)
 	return true;
 }
 
+static bool find_sender(struct xdp *x, struct err *e)
+{
+	struct bpf_program *p = bpf_object__find_program_by_name(x->object, "headgate_send");
+
+	x->sender = p != NULL ? bpf_program__fd(p) : -1;
+	return p != NULL || err_at(e, 0, 0, "the XDP program is damaged: nothing sends");
+}
+
 static bool open_parts(struct xdp *x, const struct pins *pins, struct err *e)
 {
 	if (pins != NULL && !find_pins(x, pins, e))
 		return false;
-	if (!count_cpus(x, e) || !make_tables(x, e) || !load_object(x, e) || !find_maps(x, e) ||
-	    !wait_maps(x, e) || !force_init(x, e))
+	if (!count_cpus(x, e) || !make_tables(x, e) ||
+	    !xdp_load(x->object, "headgate", "XDP", &x->program, e) || !find_sender(x, e) ||
+	    !find_maps(x, e) || !wait_maps(x, e) || !force_init(x, e))
 		return false;
 	return pins == NULL || pin_maps(x, pins, e);
 }
@@ -305,7 +314,7 @@ struct xdp *xdp_open(const struct xdp_image *image, const struct pins *pins, str
 		err_at(e, 0, 0, "out of memory");
 		return NULL;
 	}
-	x->program = x->sender = x->wait_outer = x->wait_inner = -1;
+	x->program = x->sender = x->tc_program = x->wait_outer = x->wait_inner = -1;
 	if (image == NULL) {
 		built_in.octets = xdp_bpf__elf_bytes(&built_in.size);
 		image = &built_in;
@@ -341,6 +350,7 @@ void xdp_free(struct xdp *x)
 		close(x->wait_outer);
 	if (x->wait_inner >= 0)
 		close(x->wait_inner);
+	bpf_object__close(x->tc_object);
 	bpf_object__close(x->object);
 	free(x->per_cpu);
 	free(x->sum);

@@ -52,6 +52,9 @@ struct xdp *xdp_open(const struct xdp_image *image, const struct pins *pins, str
 /* Pins and what they hold stay. */
 void xdp_free(struct xdp *x);
 int xdp_program(const struct xdp *x);
+/* The same for tc, over the same maps; loaded when it is asked for the first time.  image as above.
+ * -1 when it cannot be had. */
+int xdp_tc_program(struct xdp *x, const struct xdp_image *image, struct err *e);
 /* The maps were there before xdp_open. */
 bool xdp_found(const struct xdp *x);
 

@@ -18,6 +18,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "enforce/xdp_hook.h"
 #include "enforce/xdp_match.h"
 #include "enforce/xdp_protect.h"
 
@@ -452,14 +453,14 @@ static __always_inline __u32 lookup_ipv6(struct xdp_packet *p)
 }
 
 /* The VRF that the interface belongs to which the packet came in by; 0: none. */
-static __always_inline __u32 lookup_vrf(const struct xdp_md *ctx)
+static __always_inline __u32 lookup_vrf(const hook_ctx *ctx)
 {
 	__u32 interface;
 	const __u32 *vrf;
 
 	if (XDP_FAULT == XDP_FAULT_VRF || !MATCH_READ(hg_tables.vrfs))
 		return 0;
-	interface = ctx->ingress_ifindex;
+	interface = hook_interface(ctx);
 	vrf = bpf_map_lookup_elem(&hg_vrfs, &interface);
 	return vrf != NULL ? *vrf : 0;
 }
@@ -469,7 +470,7 @@ struct lookup_found {
 };
 
 /* 1 when a rule matches. */
-static __always_inline int lookup_first(const struct xdp_md *ctx, struct xdp_packet *p,
+static __always_inline int lookup_first(const hook_ctx *ctx, struct xdp_packet *p,
 					struct lookup_found *ret)
 {
 	const struct xdp_control *control;

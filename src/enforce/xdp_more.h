@@ -121,7 +121,7 @@ static __always_inline int more_spared(const struct more_gathered *g, const stru
 
 /* What is left when nothing discards and no limit is spent.  The slot of the rule that drops the
  * packet although it should have sent it. */
-__attribute__((noinline)) __u32 more_pass(struct xdp_md *ctx, const struct more_gathered *g,
+__attribute__((noinline)) __u32 more_pass(hook_ctx *ctx, const struct more_gathered *g,
 					  const struct xdp_packet *p)
 {
 	struct lookup_found f = { 0 };
@@ -140,7 +140,7 @@ __attribute__((noinline)) __u32 more_pass(struct xdp_md *ctx, const struct more_
 }
 
 /* last: the rule that ended the search. */
-__attribute__((noinline)) int more_act(struct xdp_md *ctx, struct xdp_packet *p, __u32 last,
+__attribute__((noinline)) int more_act(hook_ctx *ctx, struct xdp_packet *p, __u32 last,
 				       __u32 monitor)
 {
 	struct more_gathered g = { .acts = LOOKUP_NONE,

@@ -21,14 +21,12 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "enforce/xdp_hook.h"
 #include "enforce/xdp_packet.h"
 
 enum {
 	PARSE_TAGS_MAX = 2,
 	PARSE_EXTENSIONS_MAX = 8,
-	/* No header begins behind this: 14 + 8 + 40 + 8 extension headers of at most 2,048.  One
-	 * less than a power of two, and below what the verifier allows as an offset. */
-	PARSE_OFFSET_MASK = 0x7fff,
 	PARSE_ETHERNET = 14,
 	PARSE_PORTS_END = 4, /* octets of a transport header */
 	PARSE_TCP_FLAGS_END = 14,
@@ -75,21 +73,10 @@ struct parse_ipv6 {
 	__u64 source[2], destination[2];
 };
 
-/* n octets of the frame at off, or NULL.  The mask is kept by the empty asm: clang may prove it
- * redundant and drop it, and then the 6.1 verifier has lost the bound. */
-static __always_inline void *parse_octets(struct xdp_md *ctx, __u32 off, __u32 n)
+/* n octets within the packet's end, or NULL. */
+static __always_inline void *parse_header(hook_ctx *ctx, const struct xdp_packet *p, __u32 n)
 {
-	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-
-	asm volatile("" : "+r"(off));
-	off &= PARSE_OFFSET_MASK;
-	return data + off + n > end ? NULL : data + off;
-}
-
-/* The same within the packet's end. */
-static __always_inline void *parse_header(struct xdp_md *ctx, const struct xdp_packet *p, __u32 n)
-{
-	return p->at + n > p->end ? NULL : parse_octets(ctx, p->at, n);
+	return p->at + n > p->end ? NULL : hook_octets(ctx, p->at, n);
 }
 
 static __always_inline __u32 parse_fragment(__u32 offset, __u32 more, __u32 df)
@@ -99,7 +86,7 @@ static __always_inline __u32 parse_fragment(__u32 offset, __u32 more, __u32 df)
 }
 
 /* Ports, TCP flags, ICMP type and code (9, 11, 12), each where its own octets are there. */
-__attribute__((noinline)) int parse_transport(struct xdp_md *ctx, struct xdp_packet *p)
+__attribute__((noinline)) int parse_transport(hook_ctx *ctx, struct xdp_packet *p)
 {
 	__u32 protocol, icmp;
 	__be16 *ports, *flags;
@@ -133,9 +120,9 @@ __attribute__((noinline)) int parse_transport(struct xdp_md *ctx, struct xdp_pac
 }
 
 /* The packet ends where its length says or where the frame does; p->at is the IP header. */
-static __always_inline void parse_end(struct xdp_md *ctx, struct xdp_packet *p, __u32 total)
+static __always_inline void parse_end(hook_ctx *ctx, struct xdp_packet *p, __u32 total)
 {
-	__u32 there = (__u32)bpf_xdp_get_buff_len(ctx) - p->at;
+	__u32 there = hook_len(ctx) - p->at;
 
 	p->octets = total < there ? total : there;
 	p->end = p->at + p->octets;
@@ -143,14 +130,14 @@ static __always_inline void parse_end(struct xdp_md *ctx, struct xdp_packet *p, 
 }
 
 /* 0: no IPv4 packet that any rule matches (1). */
-__attribute__((noinline)) int parse_ipv4(struct xdp_md *ctx, struct xdp_packet *p)
+__attribute__((noinline)) int parse_ipv4(hook_ctx *ctx, struct xdp_packet *p)
 {
 	const struct parse_ipv4 *ip;
 	__u32 header, total, flags_offset, offset;
 
 	if (p == NULL)
 		return 0;
-	ip = parse_octets(ctx, p->at, sizeof(*ip));
+	ip = hook_octets(ctx, p->at, sizeof(*ip));
 	if (ip == NULL || ip->version_ihl >> 4 != 4)
 		return 0;
 	header = (ip->version_ihl & 0x0fu) * 4;
@@ -182,7 +169,7 @@ static __always_inline int parse_is_extension(__u32 next)
 }
 
 /* Steps over the extension header at p->at of kind p->next (6, 7, 8). */
-__attribute__((noinline)) int parse_extension(struct xdp_md *ctx, struct xdp_packet *p)
+__attribute__((noinline)) int parse_extension(hook_ctx *ctx, struct xdp_packet *p)
 {
 	__u32 kind, octets, offset_more = 0;
 	__u8 *h;
@@ -208,7 +195,7 @@ __attribute__((noinline)) int parse_extension(struct xdp_md *ctx, struct xdp_pac
 }
 
 /* Walks the extension headers, and reads what is behind them. */
-static __always_inline void parse_chain(struct xdp_md *ctx, struct xdp_packet *p)
+static __always_inline void parse_chain(hook_ctx *ctx, struct xdp_packet *p)
 {
 	int step = PARSE_ON;
 
@@ -231,14 +218,14 @@ static __always_inline void parse_chain(struct xdp_md *ctx, struct xdp_packet *p
 }
 
 /* 0: no IPv6 packet that any rule matches (1). */
-__attribute__((noinline)) int parse_ipv6(struct xdp_md *ctx, struct xdp_packet *p)
+__attribute__((noinline)) int parse_ipv6(hook_ctx *ctx, struct xdp_packet *p)
 {
 	const struct parse_ipv6 *ip;
 	__u32 word;
 
 	if (p == NULL)
 		return 0;
-	ip = parse_octets(ctx, p->at, sizeof(*ip));
+	ip = hook_octets(ctx, p->at, sizeof(*ip));
 	if (ip == NULL)
 		return 0;
 	word = bpf_ntohl(ip->version_class_label);
@@ -326,7 +313,7 @@ static __always_inline int parse_usual_ipv6(void *data, void *end, struct xdp_pa
 	return 1;
 }
 
-static __always_inline int parse_usual(struct xdp_md *ctx, struct xdp_packet *p)
+static __always_inline int parse_usual(hook_ctx *ctx, struct xdp_packet *p)
 {
 	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
 	const __be16 *type = data + PARSE_ETHERNET - 2;
@@ -339,17 +326,17 @@ static __always_inline int parse_usual(struct xdp_md *ctx, struct xdp_packet *p)
 }
 
 /* The type of what the frame carries, in host order, and its place. */
-static __always_inline __u32 parse_ethernet(struct xdp_md *ctx, __u32 *ret_at)
+static __always_inline __u32 parse_ethernet(hook_ctx *ctx, __u32 *ret_at)
 {
-	__be16 *type = parse_octets(ctx, 12, 2);
+	__be16 *type = hook_octets(ctx, 12, 2);
 	__u32 at = PARSE_ETHERNET;
 
-	for (int tags = 0; tags < PARSE_TAGS_MAX; tags++) {
+	for (__u32 tags = hook_tags(ctx); tags < PARSE_TAGS_MAX; tags++) {
 		if (type == NULL)
 			break;
 		if (*type != bpf_htons(ETHERTYPE_VLAN) && *type != bpf_htons(ETHERTYPE_QINQ))
 			break;
-		type = parse_octets(ctx, at + 2, 2);
+		type = hook_octets(ctx, at + 2, 2);
 		at += 4;
 	}
 	*ret_at = at;
@@ -357,7 +344,7 @@ static __always_inline __u32 parse_ethernet(struct xdp_md *ctx, __u32 *ret_at)
 }
 
 /* Fills p, which is all zeros; 0 when no rule can match what the frame carries. */
-static __always_inline int parse_frame(struct xdp_md *ctx, struct xdp_packet *p)
+static __always_inline int parse_frame(hook_ctx *ctx, struct xdp_packet *p)
 {
 	__u32 type;
 

@@ -221,10 +221,10 @@ __attribute__((noinline)) int spare_count(__u32 entry, __u32 slot, __u32 octets)
 }
 
 /* Do rules only count on the interface that the packet came in by? */
-static __always_inline int spare_monitored(const struct xdp_md *ctx)
+static __always_inline int spare_monitored(const hook_ctx *ctx)
 {
 	const struct xdp_protect *protect;
-	__u32 zero = 0, interface = ctx->ingress_ifindex;
+	__u32 zero = 0, interface = hook_interface(ctx);
 
 	protect = bpf_map_lookup_elem(&hg_protect, &zero);
 	return protect != NULL && MATCH_READ(protect->monitored) &&

@@ -22,12 +22,13 @@ on() {
 	"$guest" -k "$2" -m veth -f "$(command -v ip)" -f "$oracle" -f "$tests/xdp_fault_1.o" -f "$tests/xdp_fault_2.o" \
 		-f "$tests/xdp_fault_3.o" -f "$tests/xdp_fault_4.o" \
 		-f "$tests/xdp_fault_5.o" -f "$tests/xdp_fault_6.o" -f "$tests/xdp_fault_7.o" \
-		-f "$tests/xdp_fault_8.o" -f "$tests/xdp_fault_9.o" \
+		-f "$tests/xdp_fault_8.o" -f "$tests/xdp_fault_9.o" -f "$tests/tc_fault_6.o" \
 		"uname -r; CMOCKA_MESSAGE_OUTPUT=TAP $(realpath "$oracle")" >"$out" 2>&1
 	rc=$?
 	cat "$out"
 	[ "$rc" -eq 0 ] && head -1 "$out" | grep -q "^$1\." &&
-		grep -q "^ok 1 - test_agrees_with_reference" "$out" && ! grep -q '^not ok' "$out"
+		grep -q "^ok 1 - test_agrees_with_reference" "$out" &&
+		grep -q "^ok [0-9]* - test_tc_agrees_with_reference" "$out" && ! grep -q '^not ok' "$out"
 }
 
 # nft_on VERSION PACKAGE MODULE... - the same for nftables

@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
-# Redirect and copy on another kernel, with what a guest has: who answers a ping?  redirect.sh DIRECTORY
-# of the programs.  Between a and c is the router b; behind b is d, which has c's addresses too.
+# Redirect and copy on another kernel, with what a guest has: who answers a ping?  redirect.sh PROGRAMS IP,
+# our programs' directory and ip(8), which busybox has a smaller one of.  Between a and c is the router b; behind b is d, which has c's addresses too.
 n=0
 programs=$1
+real_ip=$2
 socket=/tmp/control
 
 say() {
@@ -16,6 +17,10 @@ say() {
 		echo "not ok $n - $sentence"
 		sed 's/^/# /' /tmp/out
 	fi
+}
+
+ip() {
+	"$real_ip" "$@"
 }
 
 link() {

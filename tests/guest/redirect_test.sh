@@ -10,10 +10,11 @@ export GUEST_TIMEOUT=240
 # on VERSION PACKAGE - the cases in a guest of this kernel
 on() {
 	programs=$(realpath "$HEADGATE_BUILD")
+	ip=$(realpath "$(command -v ip)")
 	cases=$(realpath "$HEADGATE_SRC")/tests/guest/redirect.sh
-	"$HEADGATE_SRC/tests/guest/guest" -k "$2" -m veth -m sch_ingress -m cls_bpf -f "$(command -v ip)" \
+	"$HEADGATE_SRC/tests/guest/guest" -k "$2" -m veth -m sch_ingress -m cls_bpf -f "$ip" \
 		-f "$programs/headgated" -f "$programs/headgate" -f "$programs/headgate-enforce" -f "$cases" \
-		"uname -r; sh $cases $programs" >"$out" 2>&1
+		"uname -r; sh $cases $programs $ip" >"$out" 2>&1
 	rc=$?
 	cat "$out"
 	[ "$rc" -eq 0 ] && head -1 "$out" | grep -q "^$1\." && grep -q '^1\.\.6$' "$out" &&
