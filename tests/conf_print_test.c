@@ -113,6 +113,7 @@ static void every_statement_prints(void **state)
 				   "\t\thub-away keep;\n"
 				   "\t}\n"
 				   "\tbackend nftables;\n"
+				   "\tsample 50;\n"
 				   "}\n"
 				   "protect {\n"
 				   "\troute lab { match { source 192.0.2.0/24; } }\n"

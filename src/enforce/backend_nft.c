@@ -31,6 +31,8 @@ static void *open_nft(const struct enforce_options *o, struct ruleset *rs, struc
 {
 	if (!suffices(o, e))
 		return NULL;
+	if (o->samples != NULL)
+		log_warning("%s: backend nftables takes no samples", o->samples);
 	return nft_open(o, rs, e);
 }
 
@@ -98,6 +100,11 @@ static void event_nft(void *b)
 	(void)b;
 }
 
+static void samples_nft(void *b)
+{
+	(void)b;
+}
+
 static const struct saved *saved_nft(void *b)
 {
 	(void)b;
@@ -129,6 +136,7 @@ const struct backend backend_nftables = {
 	.refresh = refresh_nft,
 	.events = events_nft,
 	.event = event_nft,
+	.samples = samples_nft,
 	.saved = saved_nft,
 	.verify = verify_nft,
 };

@@ -12,6 +12,7 @@
 #include "enforce/pins.h"
 #include "enforce/privilege.h"
 #include "enforce/protect.h"
+#include "enforce/samples.h"
 #include "enforce/verify.h"
 #include "enforce/xdp.h"
 
@@ -21,6 +22,7 @@ struct xdp_backend {
 	struct attach attach;
 	struct locals locals;
 	struct groups groups;
+	struct samples samples;
 };
 
 static const char *pin_dir(const struct enforce_options *o)
@@ -44,15 +46,16 @@ static bool open_parts(struct xdp_backend *b, const struct enforce_options *o, s
 	if (found)
 		log_info("%zu rules are still in the kernel", rs->map.count);
 	xdp_monitor_set(b->xdp, o->monitor);
-	if (!xdp_groups_set(b->xdp, &b->groups, o->groups, o->group_count, e))
-		return false;
+	xdp_sample_set(b->xdp, o->sample != 0 ? o->sample : ENFORCE_SAMPLE_DEFAULT);
 	rs->groups = &b->groups;
 	b->attach.groups = &b->groups;
 	b->attach.options = o;
 	b->attach.pins = &b->pins;
 	b->attach.xdp = b->xdp;
 	b->attach.program = xdp_program(b->xdp);
-	if (protect_set(b->xdp, &o->protect, e) && locals_open(&b->locals, b->xdp, e) &&
+	if (xdp_groups_set(b->xdp, &b->groups, o->groups, o->group_count, e) &&
+	    samples_open(&b->samples, b->xdp, o->samples, e) &&
+	    protect_set(b->xdp, &o->protect, e) && locals_open(&b->locals, b->xdp, e) &&
 	    attach_start(&b->attach, e))
 		return true;
 	if (!found)
@@ -65,6 +68,7 @@ static void close_xdp(void *backend)
 	struct xdp_backend *b = backend;
 
 	attach_done(&b->attach);
+	samples_close(&b->samples);
 	locals_close(&b->locals);
 	xdp_free(b->xdp);
 	pins_close(&b->pins);
@@ -109,6 +113,7 @@ static bool change_xdp(void *backend, struct rule *const *list, size_t n, struct
 {
 	struct xdp_backend *b = backend;
 
+	samples_read(&b->samples);
 	return xdp_change(b->xdp, list, n, e);
 }
 
@@ -156,6 +161,7 @@ static bool refresh_xdp(void *backend)
 	struct xdp_backend *b = backend;
 
 	attach_refresh(&b->attach);
+	samples_read(&b->samples);
 	return false;
 }
 
@@ -174,6 +180,13 @@ static void event_xdp(void *backend)
 
 	if (!locals_refresh(&b->locals, b->xdp, &e))
 		log_warning("%s", e.text);
+}
+
+static void samples_xdp(void *backend)
+{
+	struct xdp_backend *b = backend;
+
+	samples_read(&b->samples);
 }
 
 static const struct saved *saved_xdp(void *backend)
@@ -205,6 +218,7 @@ const struct backend backend_xdp = {
 	.refresh = refresh_xdp,
 	.events = events_xdp,
 	.event = event_xdp,
+	.samples = samples_xdp,
 	.saved = saved_xdp,
 	.verify = verify_xdp,
 };

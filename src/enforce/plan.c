@@ -24,11 +24,6 @@ struct plan_refusal {
 	const char *reason;
 };
 
-static bool asks_sample(const struct flow_actions *a)
-{
-	return a->sample;
-}
-
 static bool asks_redirect_rt(const struct flow_actions *a)
 {
 	return a->redirect == FLOW_REDIRECT_RT;
@@ -66,7 +61,6 @@ static const struct plan_refusal refusals[] = {
 	{ asks_redirect_rt, "redirect to a VRF is not enforced" },
 	{ asks_copy, "copy to an address is not enforced" },
 	{ asks_redirect_ip, "redirect to an address is not enforced" },
-	{ asks_sample, "sample is not enforced" },
 	{ asks_no_number, "the rate is not a number" },
 	{ asks_infinity, "the rate is infinite" },
 	{ asks_too_little, "the rate is below one in 4096 seconds" },
@@ -94,6 +88,7 @@ bool plan_then_make(const struct flow_actions *a, struct plan_then *ret, struct 
 	    (a->has_rate_packets && a->rate_packets <= 0))
 		t = (struct plan_then){ .kind = XDP_THEN_DISCARD };
 	t.more = a->more;
+	t.sample = a->sample;
 	*ret = t;
 	return true;
 }
@@ -101,7 +96,7 @@ bool plan_then_make(const struct flow_actions *a, struct plan_then *ret, struct 
 bool plan_then_equal(const struct plan_then *a, const struct plan_then *b)
 {
 	return a->kind == b->kind && a->marks == b->marks && a->dscp == b->dscp &&
-	       a->more == b->more && a->groups == b->groups &&
+	       a->more == b->more && a->groups == b->groups && a->sample == b->sample &&
 	       a->rate[XDP_UNIT_OCTETS] == b->rate[XDP_UNIT_OCTETS] &&
 	       a->rate[XDP_UNIT_PACKETS] == b->rate[XDP_UNIT_PACKETS];
 }
@@ -140,7 +135,8 @@ void plan_then_write(const struct plan_then *t, struct xdp_then *ret)
 
 __u64 plan_then_verdict(const struct plan_then *t, uint32_t number)
 {
-	return number | (t->more ? XDP_VERDICT_MORE : 0) | (t->groups != 0 ? XDP_VERDICT_SOME : 0);
+	return number | (t->more ? XDP_VERDICT_MORE : 0) | (t->groups != 0 ? XDP_VERDICT_SOME : 0) |
+	       (t->sample ? XDP_VERDICT_SAMPLE : 0);
 }
 
 void plan_then_read(const struct xdp_then *x, __u64 verdict, struct plan_then *ret)
@@ -149,6 +145,7 @@ void plan_then_read(const struct xdp_then *x, __u64 verdict, struct plan_then *r
 				   .marks = x->marks,
 				   .dscp = x->dscp,
 				   .more = (verdict & XDP_VERDICT_MORE) != 0,
+				   .sample = (verdict & XDP_VERDICT_SAMPLE) != 0,
 				   .groups = x->groups };
 	for (int i = 0; i < XDP_UNITS; i++)
 		memcpy(&ret->rate[i], &x->rate[i].rate, sizeof(ret->rate[i]));

@@ -9,7 +9,6 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "enforce/xdp_act.h"
 #include "enforce/xdp_lookup.h"
 #include "enforce/xdp_more.h"
 #include "enforce/xdp_parse.h"
@@ -30,7 +29,5 @@ int headgate(struct xdp_md *ctx)
 	if (!parse_frame(ctx, &packet) || !lookup_first(&packet, &found))
 		return XDP_PASS;
 	found.monitor |= spare_monitored(ctx);
-	if (packet.taken_count > 0)
-		return more_act(ctx, &packet, found.slot, found.monitor);
-	return act_on(ctx, &found, &packet, spare_packet(&found, &packet));
+	return more_or_one(ctx, &packet, &found);
 }

@@ -14,6 +14,7 @@
 #define XDP_FAULT_CHECKSUM  6 /* not kept when DSCP changes */
 #define XDP_FAULT_MORE      7 /* the first rule that matches ends the search */
 #define XDP_FAULT_GROUPS    8 /* rules of some interfaces in force at all */
+#define XDP_FAULT_SAMPLE    9 /* samples that say that they are whole */
 #ifndef XDP_FAULT
 #define XDP_FAULT 0
 #endif
