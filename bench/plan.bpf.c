@@ -9,6 +9,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "enforce/xdp_lookup.h"
+#include "enforce/xdp_more.h"
 #include "enforce/xdp_parse.h"
 #include "enforce/xdp_spare.h"
 
@@ -79,5 +80,5 @@ int headgate(struct xdp_md *ctx)
 		return XDP_PASS;
 	if (s->mode == BENCH_FIND)
 		return XDP_DROP;
-	return act_on(ctx, &found, &packet, spare_packet(&found, &packet));
+	return more_or_one(ctx, &packet, &found);
 }

@@ -16,31 +16,34 @@
 #include "enforce/protect.h"
 
 static const char usage[] =
-	"usage: headgate-enforce [-n] [-c FILE] [-s SOCKET] [--pin-dir DIR]\n"
+	"usage: headgate-enforce [-n] [-c FILE] [-s SOCKET] [--pin-dir DIR] [--samples FILE]\n"
 	"       headgate-enforce --flush [--pin-dir DIR]\n"
 	"\n"
 	"  -c FILE        the configuration; " CONF_FILE_DEFAULT "\n"
 	"  -n             check it and leave\n"
 	"  -s SOCKET      the hub's control socket\n"
 	"  --pin-dir DIR  where rules outlive this program; " ENFORCE_PIN_DIR_DEFAULT "\n"
+	"  --samples FILE write what rules with `sample` pick, as pcapng\n"
 	"  --flush        remove all rules that were left there, and leave\n"
 	"  -h, --help     this text\n"
 	"  --version      the version\n";
 
 struct arguments {
-	const char *file, *socket, *pin_dir;
+	const char *file, *socket, *pin_dir, *samples;
 	bool check, flush;
 };
 
 enum {
 	OPTION_PIN_DIR = 256,
 	OPTION_FLUSH,
+	OPTION_SAMPLES,
 	OPTION_VERSION,
 	USED_WRONGLY = 2
 };
 
 static const struct option long_options[] = {
 	{ "pin-dir", required_argument, NULL, OPTION_PIN_DIR },
+	{ "samples", required_argument, NULL, OPTION_SAMPLES },
 	{ "flush", no_argument, NULL, OPTION_FLUSH },
 	{ "help", no_argument, NULL, 'h' },
 	{ "version", no_argument, NULL, OPTION_VERSION },
@@ -62,6 +65,9 @@ static int read_option(int option, struct arguments *a)
 		return -1;
 	case OPTION_PIN_DIR:
 		a->pin_dir = optarg;
+		return -1;
+	case OPTION_SAMPLES:
+		a->samples = optarg;
 		return -1;
 	case OPTION_FLUSH:
 		a->flush = true;
@@ -183,6 +189,8 @@ static int enforce(const struct arguments *a, const struct conf *c)
 		.source_count = c->enforce.source_count,
 		.sources = sources,
 		.backend = backends[c->enforce.backend],
+		.sample = c->enforce.sample,
+		.samples = a->samples,
 		.vrf_count = c->enforce.vrf_count,
 		.vrfs = vrfs,
 	};

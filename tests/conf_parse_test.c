@@ -82,6 +82,7 @@ static void the_write_ups_file_says_what_it_says(void **state)
 	assert_int_equal(c->neighbor_count, 2);
 	assert_false(c->has_cluster_id);
 	assert_false(c->enforce.present);
+	assert_int_equal(c->enforce.sample, CONF_SAMPLE_DEFAULT);
 	assert_string_equal(c->socket, "");
 	for (int i = 0; i < 2; i++) {
 		const struct conf_neighbor *n = &c->neighbors[i];
@@ -143,7 +144,7 @@ static void every_statement_is_taken(void **state)
 		      "control { socket /tmp/a; group \"net ops\"; }\n"
 		      "enforce { interface [ r2-inet7 eth* ] { group 1:2; group 3:4; group 1:2; }\n"
 		      "          interface \"lo\" { group 3:4; }\n"
-		      "          mode monitor; backend auto; }\n"
+		      "          mode monitor; backend auto; sample 1000000; }\n"
 		      "neighbor 192.0.2.1 {\n"
 		      " description \"p5, \\\"the\\\" reflector\"; router-id 192.0.2.9;\n"
 		      " local-address 192.0.2.10; local-as 1.1; peer-as 4294967295;\n"
@@ -173,6 +174,7 @@ static void every_statement_is_taken(void **state)
 	assert_int_equal(c->enforce.member[2], 2);
 	assert_int_equal(c->enforce.mode, CONF_MODE_MONITOR);
 	assert_int_equal(c->enforce.backend, CONF_BACKEND_AUTO);
+	assert_int_equal(c->enforce.sample, 1000000);
 	assert_string_equal(n->bgp.description, "p5, \"the\" reflector");
 	assert_memory_equal(n->bgp.router_id, id, 4);
 	assert_int_equal(n->bgp.local_as, 65537);

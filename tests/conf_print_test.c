@@ -113,6 +113,7 @@ static void every_statement_prints(void **state)
 				   "\t\thub-away keep;\n"
 				   "\t}\n"
 				   "\tbackend nftables;\n"
+				   "\tsample 50;\n"
 				   "\tvrf red {\n"
 				   "\t\timport target:65000:9;\n"
 				   "\t\timport target:192.0.2.1:9;\n"

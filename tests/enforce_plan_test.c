@@ -28,14 +28,13 @@ static void test_refuses_what_it_cannot_do(void **state)
 	(void)state;
 	refused(&(struct flow_actions){ .redirect = FLOW_REDIRECT_RT },
 		"no VRF here imports the route target of the redirect");
-	refused(&(struct flow_actions){ .sample = true }, "sample is not enforced");
 }
 
 static void test_a_discard_with_something_else_is_refused_too(void **state)
 {
 	(void)state;
-	refused(&(struct flow_actions){ .has_rate_bytes = true, .sample = true },
-		"sample is not enforced");
+	refused(&(struct flow_actions){ .has_rate_bytes = true, .redirect = FLOW_REDIRECT_RT },
+		"redirect to a VRF is not enforced");
 }
 
 static void test_refuses_rates_that_are_no_numbers(void **state)
@@ -181,6 +180,7 @@ static void test_what_was_written_reads_back_equal(void **state)
 		{ .kind = XDP_THEN_RATE, .rate = { 9600, 0 }, .marks = true, .dscp = 63 },
 		{ .kind = XDP_THEN_DISCARD, .more = true },
 		{ .kind = XDP_THEN_DISCARD, .groups = 1 },
+		{ .kind = XDP_THEN_DISCARD, .sample = true },
 		{ .kind = XDP_THEN_RATE, .rate = { 9600, 0 }, .more = true, .groups = 1ULL << 63 },
 		{ .kind = XDP_THEN_ACCEPT, .send = XDP_SEND_PLACE, .place = 0 },
 		{ .kind = XDP_THEN_ACCEPT, .send = XDP_SEND_PLACE, .place = XDP_PLACES - 1 },
@@ -207,16 +207,16 @@ static void test_what_was_written_reads_back_equal(void **state)
 	}
 }
 
-static void test_later_rules_go_with_every_action(void **state)
+static void test_later_rules_and_samples_go_with_every_action(void **state)
 {
-	struct flow_actions a = { .more = true };
+	struct flow_actions a = { .more = true, .sample = true };
 
 	(void)state;
-	assert_true(made(&a).kind == XDP_THEN_ACCEPT && made(&a).more);
+	assert_true(made(&a).kind == XDP_THEN_ACCEPT && made(&a).more && made(&a).sample);
 	a.has_rate_bytes = true;
-	assert_true(made(&a).kind == XDP_THEN_DISCARD && made(&a).more);
+	assert_true(made(&a).kind == XDP_THEN_DISCARD && made(&a).more && made(&a).sample);
 	a.rate_bytes = 1000;
-	assert_true(made(&a).kind == XDP_THEN_RATE && made(&a).more);
+	assert_true(made(&a).kind == XDP_THEN_RATE && made(&a).more && made(&a).sample);
 }
 
 static void test_mark_goes_with_accept_and_rates(void **state)
@@ -399,12 +399,13 @@ static void test_rules_are_tried_in_rfc_order(void **state)
 		assert_ptr_equal(list[i], rules[order[i]]);
 	free(list);
 	/* What cannot be had is as if it were not there. */
-	rule_set_then(rules[2], &(struct flow_actions){ .sample = true });
+	rule_set_then(rules[2],
+		      &(struct flow_actions){ .has_rate_bytes = true, .rate_bytes = NAN });
 	rules[3]->wanted = false;
 	list = ruleset_in_order(&rs, &count);
 	assert_int_equal(count, 2);
 	free(list);
-	assert_string_equal(rule_reason(rules[2]), "sample is not enforced");
+	assert_string_equal(rule_reason(rules[2]), "the rate is not a number");
 	assert_string_equal(rule_reason(rules[1]), "table full");
 	ruleset_done(&rs);
 }
@@ -422,7 +423,7 @@ int main(void)
 		cmocka_unit_test(test_redirects_go_to_their_address),
 		cmocka_unit_test(test_redirects_go_to_their_vrf),
 		cmocka_unit_test(test_what_was_written_reads_back_equal),
-		cmocka_unit_test(test_later_rules_go_with_every_action),
+		cmocka_unit_test(test_later_rules_and_samples_go_with_every_action),
 		cmocka_unit_test(test_mark_goes_with_accept_and_rates),
 		cmocka_unit_test(test_what_is_dropped_is_not_marked),
 		cmocka_unit_test(test_costs_are_the_rates_reciprocal),

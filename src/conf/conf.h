@@ -27,6 +27,8 @@ enum {
 	CONF_INTERFACES_MAX = 64,
 	CONF_SOURCES_MAX = 64,
 	CONF_GROUPS_MAX = 64,
+	CONF_SAMPLE_DEFAULT = 1000,
+	CONF_SAMPLE_MAX = 1000000,
 	CONF_GROUP_MAX = 16383, /* of an AS: 14 bits */
 	CONF_VRFS_MAX = 64,
 	CONF_VRF_TARGETS_MAX = 16,    /* of one VRF */
@@ -108,7 +110,8 @@ enum conf_backend {
 extern const char *const conf_backend_names[CONF_BACKENDS];
 
 /* enforce { interface r2-inet7; interface eth* { mode monitor; group AS:N; } mode enforce|monitor;
- *	hub-away keep|keep N seconds|remove; source ...; backend xdp|nftables|auto; vrf ...; } */
+ *	hub-away keep|keep N seconds|remove; source ...; backend xdp|nftables|auto; sample N; vrf
+ *...; } */
 struct conf_enforce {
 	bool present;
 	size_t interface_count;
@@ -122,6 +125,7 @@ struct conf_enforce {
 	size_t source_count;
 	struct conf_source sources[CONF_SOURCES_MAX];
 	enum conf_backend backend;
+	uint32_t sample; /* one in so many packets of a rule that asks for samples */
 	size_t vrf_count;
 	struct conf_vrf vrfs[CONF_VRFS_MAX];
 };

@@ -237,12 +237,30 @@ static bool enforce_backend(struct reader *r, const struct statement *s, void *i
 	return expected(r, s, "xdp, nftables or auto");
 }
 
+static bool enforce_sample(struct reader *r, const struct statement *s, void *into)
+{
+	static const char what[] = "1 to 1000000";
+	struct conf_enforce *to = &((struct conf *)into)->enforce;
+	struct lex before = r->l;
+	uint64_t n;
+
+	if (!read_number(r, s, CONF_SAMPLE_MAX, what, &n))
+		return false;
+	if (n == 0) {
+		r->l = before;
+		return expected(r, s, what);
+	}
+	to->sample = (uint32_t)n;
+	return read_end(r, s);
+}
+
 static const struct statement enforce_statements[] = {
 	{ "interface", enforce_interface, FIELD_NONE, NULL, NULL },
 	{ "mode", enforce_mode, FIELD_NONE, NULL, NULL },
 	{ "hub-away", enforce_away, FIELD_NONE, NULL, NULL },
 	{ "source", enforce_source, FIELD_NONE, NULL, NULL },
 	{ "backend", enforce_backend, FIELD_NONE, NULL, NULL },
+	{ "sample", enforce_sample, FIELD_NONE, NULL, NULL },
 	{ "vrf", read_vrf, FIELD_NONE, NULL, NULL },
 	{ 0 },
 };
@@ -289,7 +307,7 @@ bool enforce_equal(const struct conf_enforce *a, const struct conf_enforce *b)
 	if (a->present != b->present || a->interface_count != b->interface_count ||
 	    a->mode != b->mode || a->away != b->away || a->source_count != b->source_count ||
 	    a->backend != b->backend || a->group_count != b->group_count ||
-	    a->vrf_count != b->vrf_count)
+	    a->vrf_count != b->vrf_count || a->sample != b->sample)
 		return false;
 	for (size_t i = 0; i < a->interface_count; i++)
 		if (strcmp(a->interfaces[i], b->interfaces[i]) != 0 ||

@@ -300,6 +300,7 @@ struct conf *conf_parse(const char *file, const char *text, size_t len, conf_war
 		return NULL;
 	}
 	r.c->enforce.away = CONF_AWAY_KEEP;
+	r.c->enforce.sample = CONF_SAMPLE_DEFAULT;
 	if (read_all(&r, text, len))
 		return r.c;
 	conf_free(r.c);

@@ -246,7 +246,7 @@ static void put_enforce(const struct out *o, const struct conf_enforce *e)
 	put_away(o, "\t", e->away);
 	for (size_t i = 0; i < e->source_count; i++)
 		put_source(o, &e->sources[i]);
-	put(o, "\tbackend %s;\n", conf_backend_names[e->backend]);
+	put(o, "\tbackend %s;\n\tsample %u;\n", conf_backend_names[e->backend], e->sample);
 	for (size_t i = 0; i < e->vrf_count; i++)
 		put_vrf(o, &e->vrfs[i]);
 	put(o, "}\n");

@@ -38,6 +38,8 @@ struct backend {
 	/* What tells of other changes, for poll(2), and what to do then; -1: nothing does. */
 	int (*events)(const void *b);
 	void (*event)(void *b);
+	/* What is to be done SAMPLES_MS after the last time, when there is a file for samples. */
+	void (*samples)(void *b);
 	/* What protected flows have saved. */
 	const struct saved *(*saved)(void *b);
 	/* Packets that could not be sent where their rules say, by reason; NULL: it sends none. */

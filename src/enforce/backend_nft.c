@@ -6,6 +6,8 @@
 
 static void *open_nft(const struct enforce_options *o, struct ruleset *rs, struct err *e)
 {
+	if (o->samples != NULL)
+		log_warning("%s: backend nftables takes no samples", o->samples);
 	return nft_open(o, rs, e);
 }
 
@@ -72,6 +74,11 @@ static void event_nft(void *b)
 	nft_event(b);
 }
 
+static void samples_nft(void *b)
+{
+	(void)b;
+}
+
 static const struct saved *saved_nft(void *b)
 {
 	return nft_saved(b);
@@ -102,6 +109,7 @@ const struct backend backend_nftables = {
 	.refresh = refresh_nft,
 	.events = events_nft,
 	.event = event_nft,
+	.samples = samples_nft,
 	.saved = saved_nft,
 	.verify = verify_nft,
 };

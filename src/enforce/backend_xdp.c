@@ -15,6 +15,7 @@
 #include "enforce/privilege.h"
 #include "enforce/protect.h"
 #include "enforce/resolve.h"
+#include "enforce/samples.h"
 #include "enforce/verify.h"
 #include "enforce/vrf.h"
 #include "enforce/xdp.h"
@@ -26,6 +27,7 @@ struct xdp_backend {
 	struct locals locals;
 	struct groups groups;
 	struct places places;
+	struct samples samples;
 };
 
 static const char *pin_dir(const struct enforce_options *o)
@@ -75,8 +77,7 @@ static bool open_parts(struct xdp_backend *b, const struct enforce_options *o, s
 	if (found)
 		log_info("%zu rules are still in the kernel", rs->map.count);
 	xdp_monitor_set(b->xdp, o->monitor);
-	if (!xdp_groups_set(b->xdp, &b->groups, o->groups, o->group_count, e))
-		return false;
+	xdp_sample_set(b->xdp, o->sample != 0 ? o->sample : ENFORCE_SAMPLE_DEFAULT);
 	rs->groups = &b->groups;
 	b->attach.groups = &b->groups;
 	b->attach.options = o;
@@ -85,6 +86,7 @@ static bool open_parts(struct xdp_backend *b, const struct enforce_options *o, s
 	b->attach.vrf = rs->vrf;
 	b->attach.program = xdp_program(b->xdp);
 	if (protect_set(b->xdp, &o->protect, e) && places_open(&b->places, b->xdp, o, rs, e) &&
+	    samples_open(&b->samples, b->xdp, o->samples, e) &&
 	    locals_open(&b->locals, protect_bring_locals, b->xdp, e) && attach_start(&b->attach, e))
 		return true;
 	if (!found)
@@ -97,6 +99,7 @@ static void close_xdp(void *backend)
 	struct xdp_backend *b = backend;
 
 	attach_done(&b->attach);
+	samples_close(&b->samples);
 	locals_close(&b->locals);
 	xdp_free(b->xdp);
 	pins_close(&b->pins);
@@ -148,6 +151,7 @@ static bool change_xdp(void *backend, struct rule *const *list, size_t n, struct
 	struct xdp_backend *b = backend;
 	bool wanted = sends(b->xdp);
 
+	samples_read(&b->samples);
 	for (size_t i = 0; !wanted && i < n; i++)
 		wanted = rule_wanted(list[i]) && list[i]->then.send != XDP_SEND_NOWHERE;
 	if (wanted && !sends(b->xdp))
@@ -202,6 +206,7 @@ static bool refresh_xdp(void *backend)
 	attach_senders(&b->attach, sends(b->xdp));
 	places_refresh(&b->places);
 	resolve_copies(b->xdp);
+	samples_read(&b->samples);
 	return false;
 }
 
@@ -220,6 +225,13 @@ static void event_xdp(void *backend)
 
 	if (!locals_refresh(&b->locals, &e))
 		log_warning("%s", e.text);
+}
+
+static void samples_xdp(void *backend)
+{
+	struct xdp_backend *b = backend;
+
+	samples_read(&b->samples);
 }
 
 static const struct saved *saved_xdp(void *backend)
@@ -277,6 +289,7 @@ const struct backend backend_xdp = {
 	.refresh = refresh_xdp,
 	.events = events_xdp,
 	.event = event_xdp,
+	.samples = samples_xdp,
 	.saved = saved_xdp,
 	.failed = failed_xdp,
 	.verify = verify_xdp,

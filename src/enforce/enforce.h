@@ -8,8 +8,8 @@
  * changes nothing.  A sudden end of the enforcer changes nothing either: it finds its rules
  * again and settles the difference to the hub's.  SIGTERM and SIGINT take everything away.
  *
- * Enforced: discard, rate limits in octets and packets, mark, redirect, copy, accept, of several
- * rules together where they say so (bit 47), everywhere or at the interfaces of some groups
+ * Enforced: discard, rate limits in octets and packets, mark, redirect, copy, sample, accept, of
+ * several rules together where they say so (bit 47), everywhere or at the interfaces of some groups
  * (interface-set), and rules of a VPN on the interfaces of its VRFs.  A rule that asks for anything
  * else is reported as not enforced, with the reason, and is treated as if it were not there: rules
  * behind it in order match what it would have matched.
@@ -28,7 +28,8 @@
 enum {
 	ENFORCE_INTERFACES_MAX = 64, /* attached to at a time */
 	ENFORCE_GROUPS_MAX = 64,
-	ENFORCE_VRFS_MAX = 64
+	ENFORCE_VRFS_MAX = 64,
+	ENFORCE_SAMPLE_DEFAULT = 1000
 };
 
 /* A group that interfaces are in, as rules name it. */
@@ -97,6 +98,8 @@ struct enforce_options {
 	const struct enforce_vrf *vrfs;
 	struct enforce_protect protect;
 	enum enforce_backend backend;
+	uint32_t sample;     /* one in so many packets; 0: the default */
+	const char *samples; /* pcapng file; NULL: samples are counted and thrown away */
 };
 
 /* Runs until SIGTERM or SIGINT.  Returns the program's exit status; the reason of 1 was logged. */

@@ -33,6 +33,7 @@ enum {
 	RETRY_MS = 300,         /* between two tries to reach the hub */
 	RETRY_MAX_MS = 1000,    /* when it closes the connection before it has told its rules */
 	REPORT_MS = 1000,       /* between two looks at counters and interfaces */
+	SAMPLES_MS = 100,       /* between two looks at samples, when there is a file for them */
 	REPORT_SOON_MS = 100,   /* after a change, when the hub still has a report to answer */
 	REPORT_FEW = 256,       /* rules of a change that are told on their own */
 	LINES_AT_A_TIME = 2000, /* of the feed, until signals and reports have their turn */
@@ -325,6 +326,9 @@ static void wait_for_something(struct enforcer *f, int64_t now)
 	};
 	int64_t until = f->report_at;
 
+	if (f->options->samples != NULL && now + SAMPLES_MS < until)
+		until = now + SAMPLES_MS;
+
 	if (f->hub == NULL && f->hub_at < until)
 		until = f->hub_at;
 	if (f->more)
@@ -361,6 +365,8 @@ static void run(struct enforcer *f)
 		if (f->hub == NULL && now >= f->hub_at)
 			hub_open(f, now);
 		wait_for_something(f, now);
+		if (f->options->samples != NULL)
+			f->backend->samples(f->kernel);
 		if (f->hub == NULL)
 			away_apply(&f->away, f->options, f->backend, f->kernel, &f->rules,
 				   now_ms());

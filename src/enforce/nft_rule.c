@@ -98,6 +98,8 @@ bool nft_then_make(const struct plan_able *able, enum flow_family family,
 		return err_at(e, 0, 0,
 			      "going on with later rules (traffic-action bit 47) is not enforced "
 			      "with nftables");
+	if (ret->sample)
+		return err_at(e, 0, 0, "sample is not enforced with nftables");
 	if (a->interface_sets > 0)
 		return err_at(e, 0, 0, "interface-set is not enforced with nftables");
 	octets = ret->rate[XDP_UNIT_OCTETS];

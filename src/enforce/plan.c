@@ -24,11 +24,6 @@ struct plan_refusal {
 	const char *reason;
 };
 
-static bool asks_sample(const struct flow_actions *a)
-{
-	return a->sample;
-}
-
 static bool asks_no_number(const struct flow_actions *a)
 {
 	return (a->has_rate_bytes && isnan(a->rate_bytes)) ||
@@ -48,7 +43,6 @@ static bool asks_too_little(const struct flow_actions *a)
 }
 
 static const struct plan_refusal refusals[] = {
-	{ asks_sample, "sample is not enforced" },
 	{ asks_no_number, "the rate is not a number" },
 	{ asks_infinity, "the rate is infinite" },
 	{ asks_too_little, "the rate is below one in 4096 seconds" },
@@ -124,6 +118,7 @@ bool plan_then_make(const struct plan_able *able, enum flow_family family,
 	    (a->has_rate_packets && a->rate_packets <= 0))
 		t = (struct plan_then){ .kind = XDP_THEN_DISCARD };
 	t.more = a->more;
+	t.sample = a->sample;
 	*ret = t;
 	return true;
 }
@@ -131,8 +126,8 @@ bool plan_then_make(const struct plan_able *able, enum flow_family family,
 bool plan_then_equal(const struct plan_then *a, const struct plan_then *b)
 {
 	return a->kind == b->kind && a->marks == b->marks && a->dscp == b->dscp &&
-	       a->more == b->more && a->groups == b->groups && a->send == b->send &&
-	       a->place == b->place && addr_equal(&a->to, &b->to) &&
+	       a->more == b->more && a->groups == b->groups && a->sample == b->sample &&
+	       a->send == b->send && a->place == b->place && addr_equal(&a->to, &b->to) &&
 	       a->rate[XDP_UNIT_OCTETS] == b->rate[XDP_UNIT_OCTETS] &&
 	       a->rate[XDP_UNIT_PACKETS] == b->rate[XDP_UNIT_PACKETS];
 }
@@ -179,7 +174,8 @@ void plan_then_write(const struct plan_then *t, struct xdp_then *ret)
 
 __u64 plan_then_verdict(const struct plan_then *t, uint32_t number)
 {
-	return number | (t->more ? XDP_VERDICT_MORE : 0) | (t->groups != 0 ? XDP_VERDICT_SOME : 0);
+	return number | (t->more ? XDP_VERDICT_MORE : 0) | (t->groups != 0 ? XDP_VERDICT_SOME : 0) |
+	       (t->sample ? XDP_VERDICT_SAMPLE : 0);
 }
 
 void plan_then_read(const struct xdp_then *x, __u64 verdict, struct plan_then *ret)
@@ -190,6 +186,7 @@ void plan_then_read(const struct xdp_then *x, __u64 verdict, struct plan_then *r
 		.dscp = x->dscp,
 		.send = x->send,
 		.place = x->place,
+		.sample = (verdict & XDP_VERDICT_SAMPLE) != 0,
 		.more = (verdict & XDP_VERDICT_MORE) != 0,
 		.groups = x->groups,
 	};

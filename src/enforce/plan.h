@@ -16,6 +16,7 @@ struct plan_then {
 	float rate[XDP_UNITS]; /* a second; with XDP_THEN_RATE, 0: no limit of this unit */
 	bool marks;            /* what passes gets this DSCP; never with XDP_THEN_DISCARD */
 	uint8_t dscp;
+	bool sample;        /* one in some packets, to user space */
 	bool more;          /* later rules are tried too */
 	uint64_t groups;    /* at interfaces in one of these (groups.h); 0: at all */
 	enum xdp_send send; /* what passes; never with XDP_THEN_DISCARD */

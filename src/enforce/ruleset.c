@@ -225,7 +225,9 @@ void rule_set_then(struct rule *r, const struct flow_actions *a)
 	r->then_ok = r->in->able->then(r->in->able, r->nlri.family, a, &r->then, &e) &&
 		     groups_of_rule(r->in->groups, a, &groups, &e);
 	if (r->monitor)
-		r->then = (struct plan_then){ .kind = XDP_THEN_ACCEPT, .more = a->more };
+		r->then = (struct plan_then){ .kind = XDP_THEN_ACCEPT,
+					      .more = a->more,
+					      .sample = a->sample };
 	r->then.groups = groups;
 	free(r->why_then);
 	r->why_then = r->then_ok ? NULL : strdup(e.text);

@@ -31,6 +31,7 @@ const char *const xdp_map_names[XDP_MAPS] = {
 	[XDP_MAP_GROUPS] = "hg_groups",       [XDP_MAP_VRFS] = "hg_vrfs",
 	[XDP_MAP_PLACES] = "hg_places",       [XDP_MAP_REASONS] = "hg_reasons",
 	[XDP_MAP_HOOKS] = "hg_hooks",         [XDP_MAP_SENDING] = "hg_sending",
+	[XDP_MAP_SAMPLES] = "hg_samples",
 };
 
 /* ---- Loading -------------------------------------------------------------------------- */
@@ -479,6 +480,26 @@ bool xdp_groups_interface(struct xdp *x, unsigned ifindex, uint64_t groups)
 	if (groups == 0)
 		return bpf_map_delete_elem(x->map[XDP_MAP_GROUPS], &key) == 0 || errno == ENOENT;
 	return bpf_map_update_elem(x->map[XDP_MAP_GROUPS], &key, &value, BPF_ANY) == 0;
+}
+
+void xdp_sample_set(struct xdp *x, uint32_t one_in)
+{
+	x->control->sample_below = (1ULL << 32) / one_in;
+}
+
+int xdp_samples(const struct xdp *x)
+{
+	return x->map[XDP_MAP_SAMPLES];
+}
+
+uint64_t xdp_samples_lost(const struct xdp *x)
+{
+	return x->control->samples_lost;
+}
+
+const struct rule *xdp_rule(const struct xdp *x, uint32_t slot)
+{
+	return slot < XDP_SLOTS ? x->by_slot[slot] : NULL;
 }
 
 const char *xdp_epoch(const struct xdp *x)

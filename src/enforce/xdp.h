@@ -32,6 +32,7 @@ enum xdp_map {
 	XDP_MAP_LOCALS,
 	XDP_MAP_MONITORED,
 	XDP_MAP_GROUPS,
+	XDP_MAP_SAMPLES,
 	XDP_MAP_SAVED,
 	XDP_MAP_VRFS,
 	XDP_MAPS
@@ -90,6 +91,13 @@ bool xdp_groups_set(struct xdp *x, struct groups *g, const struct enforce_group 
 		    struct err *e);
 /* Those that one interface is in, before the program is attached there. */
 bool xdp_groups_interface(struct xdp *x, unsigned ifindex, uint64_t groups);
+/* Of packets whose rule wants samples one in so many is taken, by chance. */
+void xdp_sample_set(struct xdp *x, uint32_t one_in);
+/* The ring that they are in, of struct xdp_sample; and those that it had no room for. */
+int xdp_samples(const struct xdp *x);
+uint64_t xdp_samples_lost(const struct xdp *x);
+/* The rule in force in this slot; NULL. */
+const struct rule *xdp_rule(const struct xdp *x, uint32_t slot);
 const char *xdp_epoch(const struct xdp *x);
 void xdp_epoch_set(struct xdp *x, const char *epoch);
 

@@ -39,6 +39,12 @@ static __always_inline __u32 hook_tags(const hook_ctx *ctx)
 	return ctx->vlan_present ? 1 : 0;
 }
 
+/* The first n octets of the frame; not 0 when they are not there. */
+static __always_inline long hook_load(hook_ctx *ctx, void *to, __u32 n)
+{
+	return bpf_skb_load_bytes(ctx, 0, to, n);
+}
+
 /* Verified once.  Pointers into the frame are worth nothing afterwards. */
 __attribute__((noinline)) int hook_pull(hook_ctx *ctx, __u32 n)
 {
@@ -62,6 +68,11 @@ static __always_inline __u32 hook_interface(const hook_ctx *ctx)
 static __always_inline __u32 hook_tags(const hook_ctx *ctx)
 {
 	return 0;
+}
+
+static __always_inline long hook_load(hook_ctx *ctx, void *to, __u32 n)
+{
+	return bpf_xdp_load_bytes(ctx, 0, to, n);
 }
 
 /* A frame is in one piece. */

@@ -23,9 +23,7 @@ static __always_inline int judge(hook_ctx *ctx)
 	if (!parse_frame(ctx, &packet) || !lookup_first(ctx, &packet, &found))
 		return XDP_PASS;
 	found.monitor |= spare_monitored(ctx);
-	if (packet.taken_count > 0)
-		return more_act(ctx, &packet, found.slot, found.monitor);
-	return act_on(ctx, &found, &packet, spare_packet(&found, &packet));
+	return more_or_one(ctx, &packet, &found);
 }
 
 #endif

@@ -8,6 +8,7 @@
  * hg_verdicts  slot            the action of the rule in that slot, and its flags; mapped
  * hg_actions   action          what then happens, and the clock of a rate limit
  * hg_counters  slot, per CPU   what matched and what was dropped
+ * hg_samples   (a ring)        packets that rules with samples picked
  * hg_store     slot, or more   which rules are in force, octet for octet: user space's; mapped
  * hg_vrfs      interface       the VRF it belongs to
  * hg_places    place           where the VRFs are to which rules redirect
@@ -36,7 +37,7 @@
 #include <linux/types.h>
 
 enum {
-	XDP_LAYOUT = 8,
+	XDP_LAYOUT = 9,
 	XDP_SLOTS = 1 << 17,    /* rules in force, and those that leave; a power of two */
 	XDP_RULES_MAX = 120000, /* rules in force at a time */
 	XDP_ACTIONS = 1 << 16,  /* a power of two */
@@ -50,9 +51,11 @@ enum {
 	XDP_VRFS = 1 << 7, /* numbers of VRFs; 0 is none */
 	XDP_VRF_NAME_MAX = 64,
 	XDP_EPOCH_MAX = 64,
-	XDP_GROUPS = 64,  /* of interfaces: bits of a word */
-	XDP_TYPES = 16,   /* component types 1 to 13 as an index, a power of two */
-	XDP_PLACES = 128, /* those of the file, and of the one before it */
+	XDP_GROUPS = 64,         /* of interfaces: bits of a word */
+	XDP_SAMPLES = 1 << 19,   /* octets of the ring, a power of two */
+	XDP_SAMPLE_OCTETS = 128, /* of a packet */
+	XDP_TYPES = 16,          /* component types 1 to 13 as an index, a power of two */
+	XDP_PLACES = 128,        /* those of the file, and of the one before it */
 	XDP_PLACE_NAME = 16,
 	XDP_HOOKS = 256 /* more interfaces than are attached to at a time */
 };
@@ -69,6 +72,8 @@ struct xdp_control {
 	__u32 layout;
 	__u32 monitor;             /* count and drop nothing */
 	char epoch[XDP_EPOCH_MAX]; /* the hub's epoch whose rules, and no others, are in force */
+	__u64 sample_below;        /* a packet is sampled when chance, of 2^32, is below */
+	__u64 samples_lost;        /* there was no room for */
 	__u64 group[XDP_GROUPS]; /* by number: XDP_GROUP_NAMED, the AS << 16, the group; 0: none */
 	/* What the numbers of VRFs stand for, for as long as a rule has one; user space's. */
 	char vrf[XDP_VRFS][XDP_VRF_NAME_MAX];
@@ -185,12 +190,21 @@ enum xdp_reason {
 
 /* A verdict is the number of an action, and above it what is asked of the rule while others are
  * still to be tried. */
-#define XDP_VERDICT_MORE (1ULL << 32) /* later rules are tried too, RFC 8955 7.3 */
-#define XDP_VERDICT_SOME (1ULL << 33) /* in force at some interfaces alone */
+#define XDP_VERDICT_MORE   (1ULL << 32) /* later rules are tried too, RFC 8955 7.3 */
+#define XDP_VERDICT_SOME   (1ULL << 33) /* in force at some interfaces alone */
+#define XDP_VERDICT_SAMPLE (1ULL << 34) /* one in some of its packets is sampled */
 
 struct xdp_counters {
 	__u64 packets, octets;
 	__u64 dropped_packets, dropped_octets;
+};
+
+/* What is in hg_samples, which belongs to one loaded program. */
+struct xdp_sample {
+	__u64 time; /* ns, of the kernel's monotonic clock */
+	__u32 interface, slot;
+	__u32 octets, captured; /* of the frame; of them in head */
+	__u8 head[XDP_SAMPLE_OCTETS];
 };
 
 /* The words are written last, and cleared first. */

@@ -4,8 +4,9 @@
  *
  * Their actions are gathered in the rules' order: one that discards drops the packet, and then no
  * limit is charged; of limits of a unit the first counts, of marks the first, and of redirects and
- * copies the first.  Each rule counts the packet as matched, and the one that dropped it as
- * dropped. A protected flow is saved from the first that would do anything but accept.
+ * copies the first.  It is sampled for the first rule that asks for that.  Each rule counts the
+ * packet as matched, and the one that dropped it as dropped.  A protected flow is saved from the
+ * first that would do anything but accept.
  */
 #ifndef ENFORCE_XDP_MORE_H
 #define ENFORCE_XDP_MORE_H
@@ -15,11 +16,12 @@
 #include <bpf/bpf_helpers.h>
 
 #include "enforce/xdp_act.h"
+#include "enforce/xdp_sample.h"
 #include "enforce/xdp_spare.h"
 
 /* Slots of rules, or LOOKUP_NONE. */
 struct more_gathered {
-	__u32 acts, discards, marks, sends, limits[XDP_UNITS];
+	__u32 acts, samples, discards, marks, sends, limits[XDP_UNITS];
 	__u32 dscp, sending, action[XDP_UNITS];
 };
 
@@ -28,14 +30,18 @@ __attribute__((noinline)) int more_gather_one(__u32 slot, struct more_gathered *
 {
 	const __u64 *verdict = bpf_map_lookup_elem(&hg_verdicts, &slot);
 	const struct xdp_then *a;
+	__u64 word;
 	__u32 action;
 
 	if (g == NULL || verdict == NULL)
 		return 0;
-	action = (__u32)MATCH_READ(*verdict);
+	word = MATCH_READ(*verdict);
+	action = (__u32)word;
 	a = bpf_map_lookup_elem(&hg_actions, &action);
 	if (a == NULL)
 		return 0;
+	if (g->samples == LOOKUP_NONE && word & XDP_VERDICT_SAMPLE)
+		g->samples = slot;
 	if (g->acts == LOOKUP_NONE &&
 	    (a->kind != XDP_THEN_ACCEPT || a->marks || a->send != XDP_SEND_NOWHERE))
 		g->acts = slot;
@@ -144,6 +150,7 @@ __attribute__((noinline)) int more_act(hook_ctx *ctx, struct xdp_packet *p, __u3
 				       __u32 monitor)
 {
 	struct more_gathered g = { .acts = LOOKUP_NONE,
+				   .samples = LOOKUP_NONE,
 				   .discards = LOOKUP_NONE,
 				   .marks = LOOKUP_NONE,
 				   .sends = LOOKUP_NONE,
@@ -155,6 +162,8 @@ __attribute__((noinline)) int more_act(hook_ctx *ctx, struct xdp_packet *p, __u3
 	p->taken[MATCH_INDEX(p->taken_count, XDP_TAKEN)] = last;
 	p->taken_count++;
 	more_gather(p, &g);
+	if (g.samples != LOOKUP_NONE)
+		sample_packet(ctx, g.samples);
 	if (!more_spared(&g, p) && !monitor) {
 		dropped_by = g.discards != LOOKUP_NONE ? g.discards : more_limited(&g, p);
 		if (dropped_by == LOOKUP_NONE)
@@ -162,6 +171,17 @@ __attribute__((noinline)) int more_act(hook_ctx *ctx, struct xdp_packet *p, __u3
 	}
 	more_count(p, dropped_by);
 	return dropped_by != LOOKUP_NONE ? XDP_DROP : XDP_PASS;
+}
+
+/* What the rule that was found asks for, or all that were. */
+static __always_inline int more_or_one(hook_ctx *ctx, struct xdp_packet *p,
+				       const struct lookup_found *f)
+{
+	if (p->taken_count > 0)
+		return more_act(ctx, p, f->slot, f->monitor);
+	if (p->verdict & XDP_VERDICT_SAMPLE)
+		sample_packet(ctx, f->slot);
+	return act_on(ctx, f, p, spare_packet(f, p));
 }
 
 #endif

@@ -22,7 +22,7 @@ on() {
 	"$guest" -k "$2" -m veth -f "$(command -v ip)" -f "$oracle" -f "$tests/xdp_fault_1.o" -f "$tests/xdp_fault_2.o" \
 		-f "$tests/xdp_fault_3.o" -f "$tests/xdp_fault_4.o" \
 		-f "$tests/xdp_fault_5.o" -f "$tests/xdp_fault_6.o" -f "$tests/xdp_fault_7.o" \
-		-f "$tests/xdp_fault_8.o" -f "$tests/xdp_fault_9.o" -f "$tests/tc_fault_6.o" \
+		-f "$tests/xdp_fault_8.o" -f "$tests/xdp_fault_9.o" -f "$tests/xdp_fault_10.o" -f "$tests/tc_fault_6.o" \
 		"uname -r; CMOCKA_MESSAGE_OUTPUT=TAP $(realpath "$oracle")" >"$out" 2>&1
 	rc=$?
 	cat "$out"

@@ -13,6 +13,7 @@ pid=
 DISCARD=8006000000000000
 RATE=8006000049742400       # 1,000,000 octets a second
 PACKETS=800c000042c80000    # 100 packets a second
+NAN=800600007fc00000
 SAMPLE=8007000000000002
 MORE=8007000000000001       # later rules are tried too
 MARK=800900000000000a
@@ -113,10 +114,11 @@ conf() {
 	printf '}\n' >>"$work/conf"
 }
 
+# start [OPTION...] - an enforcer
 start() {
 	: >"$work/log"
 	nsenter --net="/run/netns/${ns}b" "$enforcer" -c "$work/conf" -s "$socket" \
-		--pin-dir "$work/bpf/pins" 2>"$work/log" 7>&- &
+		--pin-dir "$work/bpf/pins" "$@" 2>"$work/log" 7>&- &
 	pid=$!
 	within 10 grep -q 'attached\|waiting' "$work/log" || {
 		cat "$work/log"
@@ -210,8 +212,8 @@ passes_after_removal() {
 }
 
 lists_what_it_cannot() {
-	order add ipv4-flow "$TCP24" "$DISCARD$SAMPLE"
-	within 5 reported "$TCP24" '"state": "not-enforced"' '"reason": "sample is not enforced"' &&
+	order add ipv4-flow "$TCP24" "$NAN"
+	within 5 reported "$TCP24" '"state": "not-enforced"' '"reason": "the rate is not a number"' &&
 		connects 192.0.2.2 24
 }
 
@@ -746,6 +748,53 @@ other_interfaces() {
 	start && within 5 reported "$TCP23" '"state": "not-enforced"' && connects 192.0.2.2 23
 }
 
+# samples - of each sample that tshark reads: interface, octets that there are, of the packet, port, rule
+samples() {
+	tshark -r "$work/samples" -T fields -E separator=/s -e frame.interface_name -e frame.cap_len \
+		-e frame.len -e udp.dstport -e frame.comment >"$work/sampled" 2>/dev/null
+}
+
+sampled() {
+	samples && [ "$(grep -cFx "$1" "$work/sampled")" -ge "$2" ]
+}
+
+RULE='flow route { match { destination 192.0.2.2/32; protocol =udp; destination-port =9; } }'
+
+# Those that are dropped too.  A second run goes on with the file.
+writes_samples() {
+	stop TERM
+	conf 'interface in1;' 'sample 1;'
+	order add ipv4-flow "$UDP9" "$DISCARD$SAMPLE"
+	start --samples "$work/samples" && within 5 reported "$UDP9" '"state": "enforced"' || return 1
+	flood 0.3 300 1 1 0.01
+	within 5 sampled "in1 128 342 9 $RULE" 10 || return 1
+	stop TERM
+	before=$(wc -l <"$work/sampled")
+	start --samples "$work/samples" && within 5 reported "$UDP9" '"state": "enforced"' || return 1
+	flood 0.3 20 1 1 0.01
+	within 5 sampled "in1 62 62 9 $RULE" 10 && [ "$(wc -l <"$work/sampled")" -gt "$before" ] &&
+		stop TERM && grep -q 'samples, .* of them written; 0 lost' "$work/log"
+}
+
+samples_have_a_bound() {
+	truncate -s 64M "$work/samples"
+	start --samples "$work/samples" && within 5 reported "$UDP9" '"state": "enforced"' || return 1
+	flood 0.3 20 1 1 0.01
+	within 5 grep -q 'it has reached 64 MiB' "$work/log" && stop TERM &&
+		[ "$(wc -c <"$work/samples")" -eq 67108864 ] || return 1
+	echo 'this is mine' >"$work/samples"
+	once -c "$work/conf" -s "$socket" --samples "$work/samples" 2>"$work/said"
+	[ $? -eq 1 ] && grep -q 'no pcapng file; it stays' "$work/said" &&
+		[ "$(cat "$work/samples")" = 'this is mine' ] && no_pins
+}
+
+# Without a file they are counted.
+counts_samples() {
+	start && within 5 reported "$UDP9" '"state": "enforced"' || return 1
+	flood 0.3 20 1 1 0.01
+	stop TERM && grep -q '[1-9][0-9]* samples, 0 of them written; 0 lost' "$work/log"
+}
+
 # ---- nftables ---------------------------------------------------------------------------------
 
 table() {
@@ -775,6 +824,8 @@ nft_counts() {
 nft_lists_what_it_cannot() {
 	order add ipv4-flow "$TCP24" "$DISCARD$MORE"
 	within 5 reported "$TCP24" '"state": "not-enforced"' 'going on with later rules' || return 1
+	order add ipv4-flow "$TCP24" "$DISCARD$SAMPLE"
+	within 5 reported "$TCP24" '"state": "not-enforced"' 'sample is not enforced' || return 1
 	order add ipv4-flow "$TCP24" "$DISCARD$INPUT1"
 	within 5 reported "$TCP24" '"state": "not-enforced"' 'interface-set is not enforced' || return 1
 	order add ipv4-flow "$TCP24" "$RATE$PACKETS"
@@ -878,7 +929,7 @@ if [ "$(id -u)" -ne 0 ]; then
 	exit 0
 fi
 
-plan 70
+plan 73
 stage
 check 'without rules everything passes' within 5 passes_without_rules
 conf 'interface in1;'
@@ -941,6 +992,9 @@ check 'a rule that says to go on has later rules act as well' goes_on
 check 'also over kill -9' goes_on_after_return
 check 'a rule for some interfaces is in force where one of its groups is' some_interfaces
 check 'which follows the file, also over kill -9' other_interfaces
+check 'a rule that asks for samples fills a file that tshark reads' writes_samples
+check 'which has a bound, and is never one of another kind' samples_have_a_bound
+check 'without a file samples are counted' counts_samples
 stop TERM
 check 'nftables blocks what rules match, over IPv4 and IPv6, and nothing else' nft_blocks
 check 'state and counters are reported with it too' nft_counts
