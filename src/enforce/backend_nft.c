@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "enforce/backend.h"
 #include "enforce/nft.h"
+#include "enforce/nft_run.h"
 #include "enforce/xdp_protect.h"
 
 /* What would be dropped here although the file says that it passes is a reason not to start. */
@@ -47,7 +48,7 @@ static bool remove_nft(void *b, struct err *e)
 static bool flush_nft(const struct enforce_options *o, struct err *e)
 {
 	(void)o;
-	return nft_flush(e);
+	return !nft_is_there() || nft_flush(e);
 }
 
 static bool change_nft(void *b, struct rule *const *list, size_t n, struct err *e)
