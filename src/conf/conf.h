@@ -110,8 +110,8 @@ enum conf_backend {
 extern const char *const conf_backend_names[CONF_BACKENDS];
 
 /* enforce { interface r2-inet7; interface eth* { mode monitor; group AS:N; } mode enforce|monitor;
- *	hub-away keep|keep N seconds|remove; source ...; backend xdp|nftables|auto; sample N; vrf
- *...; } */
+ *	hub-away keep|keep N seconds|remove; source ...; backend xdp|nftables|auto; sample N;
+ *	vrf ...; } */
 struct conf_enforce {
 	bool present;
 	size_t interface_count;

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "enforce/backend.h"
 #include "enforce/nft.h"
+#include "enforce/nft_run.h"
 
 static void *open_nft(const struct enforce_options *o, struct ruleset *rs, struct err *e)
 {
@@ -24,7 +25,7 @@ static bool remove_nft(void *b, struct err *e)
 static bool flush_nft(const struct enforce_options *o, struct err *e)
 {
 	(void)o;
-	return nft_flush(e);
+	return !nft_is_there() || nft_flush(e);
 }
 
 static bool change_nft(void *b, struct rule *const *list, size_t n, struct err *e)

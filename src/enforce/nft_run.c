@@ -24,23 +24,23 @@ static bool run_failed(struct nft_ctx *nft, struct err *e)
 		      *what != '\0' ? what : "no reason given");
 }
 
-/* Where the kernel has no such socket, libnftables ends the process. */
-static bool kernel_has_nftables(struct err *e)
+bool nft_is_there(void)
 {
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
 
-	if (fd < 0)
-		return err_at(e, 0, 0, "this kernel has no nftables: %s", strerror(errno));
-	close(fd);
-	return true;
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0;
 }
 
 static struct nft_ctx *context_new(struct err *e)
 {
 	struct nft_ctx *nft;
 
-	if (!kernel_has_nftables(e))
+	if (!nft_is_there()) {
+		err_at(e, 0, 0, "this kernel has no nftables: %s", strerror(errno));
 		return NULL;
+	}
 	nft = nft_ctx_new(NFT_CTX_DEFAULT);
 	if (nft != NULL && nft_ctx_buffer_output(nft) == 0 && nft_ctx_buffer_error(nft) == 0)
 		return nft;
