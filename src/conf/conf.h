@@ -83,18 +83,31 @@ enum conf_backend {
 
 extern const char *const conf_backend_names[CONF_BACKENDS];
 
-/* enforce { interface r2-inet7; interface eth* { mode monitor; } mode enforce|monitor;
- *	hub-away keep|keep N seconds|remove; source ...; backend xdp|nftables|auto; } */
+enum conf_attach {
+	CONF_ATTACH_AUTO,
+	CONF_ATTACH_NATIVE,
+	CONF_ATTACH_GENERIC,
+	CONF_ATTACH_TC,
+	CONF_ATTACHES
+};
+
+extern const char *const conf_attach_names[CONF_ATTACHES];
+
+/* enforce { interface r2-inet7; interface eth* { mode monitor; attach tc; } mode enforce|monitor;
+ *	hub-away keep|keep N seconds|remove; source ...; backend xdp|nftables|auto;
+ *	attach auto|native|generic|tc; } */
 struct conf_enforce {
 	bool present;
 	size_t interface_count;
 	char interfaces[CONF_INTERFACES_MAX][16];
 	bool monitored[CONF_INTERFACES_MAX]; /* that interface has mode monitor of its own */
+	enum conf_attach attach_at[CONF_INTERFACES_MAX]; /* as the section has it, or its own */
 	enum conf_mode mode;
 	int32_t away;
 	size_t source_count;
 	struct conf_source sources[CONF_SOURCES_MAX];
 	enum conf_backend backend;
+	enum conf_attach attach;
 };
 
 /* protect { route lab { match { source 192.0.2.0/24; } } default ssh off; } */

@@ -51,15 +51,40 @@ static bool read_away(struct reader *r, const struct statement *s, int32_t *ret)
 	return read_end(r, s);
 }
 
+static bool read_attach(struct reader *r, const struct statement *s, enum conf_attach *ret)
+{
+	for (int i = 0; i < CONF_ATTACHES; i++)
+		if (lex_is(&r->l, conf_attach_names[i])) {
+			*ret = i;
+			lex_next(&r->l);
+			return read_end(r, s);
+		}
+	return expected(r, s, "auto, native, generic or tc");
+}
+
 /* ---- interface ----------------------------------------------------------------------------- */
+
+/* What it does not say is as in the section, wherever that says it: see finish_interfaces. */
+#define ATTACH_UNSAID CONF_ATTACHES
+
+struct interface {
+	enum conf_mode mode;
+	enum conf_attach attach;
+};
 
 static bool interface_mode(struct reader *r, const struct statement *s, void *into)
 {
-	return read_mode(r, s, into);
+	return read_mode(r, s, &((struct interface *)into)->mode);
+}
+
+static bool interface_attach(struct reader *r, const struct statement *s, void *into)
+{
+	return read_attach(r, s, &((struct interface *)into)->attach);
 }
 
 static const struct statement interface_statements[] = {
 	{ "mode", interface_mode, FIELD_NONE, NULL, NULL },
+	{ "attach", interface_attach, FIELD_NONE, NULL, NULL },
 	{ 0 },
 };
 
@@ -80,8 +105,8 @@ static bool add_interface(struct reader *r, const struct statement *s, struct co
 static bool enforce_interface(struct reader *r, const struct statement *s, void *into)
 {
 	struct conf_enforce *to = &((struct conf *)into)->enforce;
+	struct interface said = { CONF_MODE_ENFORCE, ATTACH_UNSAID };
 	size_t first = to->interface_count;
-	enum conf_mode mode = CONF_MODE_ENFORCE;
 	bool list = lex_is(&r->l, "[");
 
 	if (list)
@@ -92,12 +117,13 @@ static bool enforce_interface(struct reader *r, const struct statement *s, void 
 	} while (list && !lex_is(&r->l, "]"));
 	if (list)
 		lex_next(&r->l);
-	if (!lex_is(&r->l, "{"))
-		return read_end(r, s);
-	if (!read_block(r, s->name, interface_statements, &mode))
+	if (lex_is(&r->l, "{") ? !read_block(r, s->name, interface_statements, &said)
+			       : !read_end(r, s))
 		return false;
-	for (size_t i = first; i < to->interface_count; i++)
-		to->monitored[i] = mode == CONF_MODE_MONITOR;
+	for (size_t i = first; i < to->interface_count; i++) {
+		to->monitored[i] = said.mode == CONF_MODE_MONITOR;
+		to->attach_at[i] = said.attach;
+	}
 	return true;
 }
 
@@ -183,15 +209,28 @@ static bool enforce_backend(struct reader *r, const struct statement *s, void *i
 	return expected(r, s, "xdp, nftables or auto");
 }
 
+static bool enforce_attach(struct reader *r, const struct statement *s, void *into)
+{
+	return read_attach(r, s, &((struct conf *)into)->enforce.attach);
+}
+
 static const struct statement enforce_statements[] = {
 	{ "interface", enforce_interface, FIELD_NONE, NULL, NULL },
 	{ "mode", enforce_mode, FIELD_NONE, NULL, NULL },
 	{ "hub-away", enforce_away, FIELD_NONE, NULL, NULL },
 	{ "source", enforce_source, FIELD_NONE, NULL, NULL },
 	{ "backend", enforce_backend, FIELD_NONE, NULL, NULL },
+	{ "attach", enforce_attach, FIELD_NONE, NULL, NULL },
 	{ "vrf", refuse, .text = "not supported yet" },
 	{ 0 },
 };
+
+static void finish_interfaces(struct conf_enforce *e)
+{
+	for (size_t i = 0; i < e->interface_count; i++)
+		if (e->attach_at[i] == ATTACH_UNSAID)
+			e->attach_at[i] = e->attach;
+}
 
 static void finish_sources(struct conf_enforce *e)
 {
@@ -212,6 +251,7 @@ bool read_enforce(struct reader *r, const struct statement *s, void *into)
 		return false;
 	if (c->enforce.interface_count == 0)
 		return fail_at(r, &at, "enforce: names no interface");
+	finish_interfaces(&c->enforce);
 	finish_sources(&c->enforce);
 	c->enforce.present = true;
 	return true;
@@ -226,11 +266,11 @@ bool enforce_equal(const struct conf_enforce *a, const struct conf_enforce *b)
 {
 	if (a->present != b->present || a->interface_count != b->interface_count ||
 	    a->mode != b->mode || a->away != b->away || a->source_count != b->source_count ||
-	    a->backend != b->backend)
+	    a->backend != b->backend || a->attach != b->attach)
 		return false;
 	for (size_t i = 0; i < a->interface_count; i++)
 		if (strcmp(a->interfaces[i], b->interfaces[i]) != 0 ||
-		    a->monitored[i] != b->monitored[i])
+		    a->monitored[i] != b->monitored[i] || a->attach_at[i] != b->attach_at[i])
 			return false;
 	for (size_t i = 0; i < a->source_count; i++)
 		if (!source_equal(&a->sources[i], &b->sources[i]))

@@ -176,14 +176,28 @@ static const char *mode_name(enum conf_mode m)
 	return m == CONF_MODE_MONITOR ? "monitor" : "enforce";
 }
 
-static void put_interface(const struct out *o, const char *name, bool monitored)
+const char *const conf_attach_names[CONF_ATTACHES] = {
+	[CONF_ATTACH_AUTO] = "auto",
+	[CONF_ATTACH_NATIVE] = "native",
+	[CONF_ATTACH_GENERIC] = "generic",
+	[CONF_ATTACH_TC] = "tc",
+};
+
+static void put_interface(const struct out *o, const struct conf_enforce *e, size_t i)
 {
-	if (!monitored) {
-		put_text(o, "\t", "interface", name);
+	bool attached = e->attach_at[i] != e->attach;
+
+	if (!e->monitored[i] && !attached) {
+		put_text(o, "\t", "interface", e->interfaces[i]);
 		return;
 	}
-	put_named(o, "\t", "interface", name);
-	put(o, " {\n\t\tmode monitor;\n\t}\n");
+	put_named(o, "\t", "interface", e->interfaces[i]);
+	put(o, " {\n");
+	if (e->monitored[i])
+		put(o, "\t\tmode monitor;\n");
+	if (attached)
+		put(o, "\t\tattach %s;\n", conf_attach_names[e->attach_at[i]]);
+	put(o, "\t}\n");
 }
 
 static void put_away(const struct out *o, const char *indent, int32_t away)
@@ -214,12 +228,13 @@ static void put_enforce(const struct out *o, const struct conf_enforce *e)
 		return;
 	put(o, "enforce {\n");
 	for (size_t i = 0; i < e->interface_count; i++)
-		put_interface(o, e->interfaces[i], e->monitored[i]);
+		put_interface(o, e, i);
 	put(o, "\tmode %s;\n", mode_name(e->mode));
 	put_away(o, "\t", e->away);
 	for (size_t i = 0; i < e->source_count; i++)
 		put_source(o, &e->sources[i]);
-	put(o, "\tbackend %s;\n}\n", conf_backend_names[e->backend]);
+	put(o, "\tbackend %s;\n\tattach %s;\n}\n", conf_backend_names[e->backend],
+	    conf_attach_names[e->attach]);
 }
 
 static void put_protect(const struct out *o, const struct conf_protect *p)
