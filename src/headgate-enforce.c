@@ -170,11 +170,18 @@ static int enforce(const struct arguments *a, const struct conf *c)
 		[CONF_BACKEND_NFTABLES] = ENFORCE_NFTABLES,
 		[CONF_BACKEND_AUTO] = ENFORCE_AUTO,
 	};
+	static const enum enforce_attach attaches[CONF_ATTACHES] = {
+		[CONF_ATTACH_AUTO] = ENFORCE_ATTACH_AUTO,
+		[CONF_ATTACH_NATIVE] = ENFORCE_ATTACH_NATIVE,
+		[CONF_ATTACH_GENERIC] = ENFORCE_ATTACH_GENERIC,
+		[CONF_ATTACH_TC] = ENFORCE_ATTACH_TC,
+	};
 	struct enforce_protect_statement statements[CONF_PROTECT_MAX];
 	struct enforce_source sources[CONF_SOURCES_MAX];
 	struct enforce_group groups[CONF_GROUPS_MAX];
 	struct enforce_vrf vrfs[CONF_VRFS_MAX];
 	const char *interfaces[CONF_INTERFACES_MAX];
+	enum enforce_attach attach[CONF_INTERFACES_MAX];
 	struct enforce_options o = {
 		.socket = choose_socket(a, c),
 		.pin_dir = a->pin_dir,
@@ -184,6 +191,7 @@ static int enforce(const struct arguments *a, const struct conf *c)
 		.member = c->enforce.member,
 		.group_count = c->enforce.group_count,
 		.groups = groups,
+		.attach = attach,
 		.monitor = c->enforce.mode == CONF_MODE_MONITOR,
 		.away = c->enforce.away,
 		.source_count = c->enforce.source_count,
@@ -200,8 +208,10 @@ static int enforce(const struct arguments *a, const struct conf *c)
 			  a->file);
 		return 1;
 	}
-	for (size_t i = 0; i < c->enforce.interface_count; i++)
+	for (size_t i = 0; i < c->enforce.interface_count; i++) {
 		interfaces[i] = c->enforce.interfaces[i];
+		attach[i] = attaches[c->enforce.attach_at[i]];
+	}
 	for (size_t i = 0; i < c->enforce.group_count; i++)
 		groups[i] = (struct enforce_group){ .as = c->enforce.groups[i].as,
 						    .group = c->enforce.groups[i].group };

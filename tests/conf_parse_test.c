@@ -143,8 +143,8 @@ static void every_statement_is_taken(void **state)
 		parse("cluster-id 192.0.2.205;\n"
 		      "control { socket /tmp/a; group \"net ops\"; }\n"
 		      "enforce { interface [ r2-inet7 eth* ] { group 1:2; group 3:4; group 1:2; }\n"
-		      "          interface \"lo\" { group 3:4; }\n"
-		      "          mode monitor; backend auto; sample 1000000; }\n"
+		      "          interface \"lo\" { group 3:4; attach generic; mode enforce; }\n"
+		      "          mode monitor; backend auto; attach tc; sample 1000000; }\n"
 		      "neighbor 192.0.2.1 {\n"
 		      " description \"p5, \\\"the\\\" reflector\"; router-id 192.0.2.9;\n"
 		      " local-address 192.0.2.10; local-as 1.1; peer-as 4294967295;\n"
@@ -175,6 +175,10 @@ static void every_statement_is_taken(void **state)
 	assert_int_equal(c->enforce.mode, CONF_MODE_MONITOR);
 	assert_int_equal(c->enforce.backend, CONF_BACKEND_AUTO);
 	assert_int_equal(c->enforce.sample, 1000000);
+	assert_int_equal(c->enforce.attach, CONF_ATTACH_TC);
+	assert_int_equal(c->enforce.attach_at[0], CONF_ATTACH_TC);
+	assert_int_equal(c->enforce.attach_at[1], CONF_ATTACH_TC);
+	assert_int_equal(c->enforce.attach_at[2], CONF_ATTACH_GENERIC);
 	assert_string_equal(n->bgp.description, "p5, \"the\" reflector");
 	assert_memory_equal(n->bgp.router_id, id, 4);
 	assert_int_equal(n->bgp.local_as, 65537);

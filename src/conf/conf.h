@@ -109,15 +109,26 @@ enum conf_backend {
 
 extern const char *const conf_backend_names[CONF_BACKENDS];
 
-/* enforce { interface r2-inet7; interface eth* { mode monitor; group AS:N; } mode enforce|monitor;
- *	hub-away keep|keep N seconds|remove; source ...; backend xdp|nftables|auto; sample N;
- *	vrf ...; } */
+enum conf_attach {
+	CONF_ATTACH_AUTO,
+	CONF_ATTACH_NATIVE,
+	CONF_ATTACH_GENERIC,
+	CONF_ATTACH_TC,
+	CONF_ATTACHES
+};
+
+extern const char *const conf_attach_names[CONF_ATTACHES];
+
+/* enforce { interface r2-inet7; interface eth* { mode monitor; group AS:N; attach tc; }
+ *	mode enforce|monitor; hub-away keep|keep N seconds|remove; source ...;
+ *	backend xdp|nftables|auto; attach auto|native|generic|tc; sample N; vrf ...; } */
 struct conf_enforce {
 	bool present;
 	size_t interface_count;
 	char interfaces[CONF_INTERFACES_MAX][16];
-	bool monitored[CONF_INTERFACES_MAX];  /* that interface has mode monitor of its own */
-	uint64_t member[CONF_INTERFACES_MAX]; /* bit g: that interface is in groups[g] */
+	bool monitored[CONF_INTERFACES_MAX]; /* that interface has mode monitor of its own */
+	enum conf_attach attach_at[CONF_INTERFACES_MAX]; /* as the section has it, or its own */
+	uint64_t member[CONF_INTERFACES_MAX];            /* bit g: that interface is in groups[g] */
 	size_t group_count;
 	struct conf_group groups[CONF_GROUPS_MAX]; /* in the order in which the file names them */
 	enum conf_mode mode;
@@ -125,6 +136,7 @@ struct conf_enforce {
 	size_t source_count;
 	struct conf_source sources[CONF_SOURCES_MAX];
 	enum conf_backend backend;
+	enum conf_attach attach;
 	uint32_t sample; /* one in so many packets of a rule that asks for samples */
 	size_t vrf_count;
 	struct conf_vrf vrfs[CONF_VRFS_MAX];

@@ -51,11 +51,26 @@ static bool read_away(struct reader *r, const struct statement *s, int32_t *ret)
 	return read_end(r, s);
 }
 
+static bool read_attach(struct reader *r, const struct statement *s, enum conf_attach *ret)
+{
+	for (int i = 0; i < CONF_ATTACHES; i++)
+		if (lex_is(&r->l, conf_attach_names[i])) {
+			*ret = i;
+			lex_next(&r->l);
+			return read_end(r, s);
+		}
+	return expected(r, s, "auto, native, generic or tc");
+}
+
 /* ---- interface ----------------------------------------------------------------------------- */
+
+/* What it does not say is as in the section, wherever that says it: see finish_interfaces. */
+#define ATTACH_UNSAID CONF_ATTACHES
 
 struct interface {
 	struct conf_enforce *of;
 	enum conf_mode mode;
+	enum conf_attach attach;
 	uint64_t member;
 };
 
@@ -109,9 +124,15 @@ static bool interface_group(struct reader *r, const struct statement *s, void *i
 	return read_end(r, s);
 }
 
+static bool interface_attach(struct reader *r, const struct statement *s, void *into)
+{
+	return read_attach(r, s, &((struct interface *)into)->attach);
+}
+
 static const struct statement interface_statements[] = {
 	{ "mode", interface_mode, FIELD_NONE, NULL, NULL },
 	{ "group", interface_group, FIELD_NONE, NULL, NULL },
+	{ "attach", interface_attach, FIELD_NONE, NULL, NULL },
 	{ 0 },
 };
 
@@ -132,8 +153,8 @@ static bool add_interface(struct reader *r, const struct statement *s, struct co
 static bool enforce_interface(struct reader *r, const struct statement *s, void *into)
 {
 	struct conf_enforce *to = &((struct conf *)into)->enforce;
+	struct interface said = { .of = to, .attach = ATTACH_UNSAID };
 	size_t first = to->interface_count;
-	struct interface said = { .of = to };
 	bool list = lex_is(&r->l, "[");
 
 	if (list)
@@ -144,12 +165,12 @@ static bool enforce_interface(struct reader *r, const struct statement *s, void 
 	} while (list && !lex_is(&r->l, "]"));
 	if (list)
 		lex_next(&r->l);
-	if (!lex_is(&r->l, "{"))
-		return read_end(r, s);
-	if (!read_block(r, s->name, interface_statements, &said))
+	if (lex_is(&r->l, "{") ? !read_block(r, s->name, interface_statements, &said)
+			       : !read_end(r, s))
 		return false;
 	for (size_t i = first; i < to->interface_count; i++) {
 		to->monitored[i] = said.mode == CONF_MODE_MONITOR;
+		to->attach_at[i] = said.attach;
 		to->member[i] = said.member;
 	}
 	return true;
@@ -254,16 +275,29 @@ static bool enforce_sample(struct reader *r, const struct statement *s, void *in
 	return read_end(r, s);
 }
 
+static bool enforce_attach(struct reader *r, const struct statement *s, void *into)
+{
+	return read_attach(r, s, &((struct conf *)into)->enforce.attach);
+}
+
 static const struct statement enforce_statements[] = {
 	{ "interface", enforce_interface, FIELD_NONE, NULL, NULL },
 	{ "mode", enforce_mode, FIELD_NONE, NULL, NULL },
 	{ "hub-away", enforce_away, FIELD_NONE, NULL, NULL },
 	{ "source", enforce_source, FIELD_NONE, NULL, NULL },
 	{ "backend", enforce_backend, FIELD_NONE, NULL, NULL },
+	{ "attach", enforce_attach, FIELD_NONE, NULL, NULL },
 	{ "sample", enforce_sample, FIELD_NONE, NULL, NULL },
 	{ "vrf", read_vrf, FIELD_NONE, NULL, NULL },
 	{ 0 },
 };
+
+static void finish_interfaces(struct conf_enforce *e)
+{
+	for (size_t i = 0; i < e->interface_count; i++)
+		if (e->attach_at[i] == ATTACH_UNSAID)
+			e->attach_at[i] = e->attach;
+}
 
 static void finish_sources(struct conf_enforce *e)
 {
@@ -292,6 +326,7 @@ bool read_enforce(struct reader *r, const struct statement *s, void *into)
 		return false;
 	if (!names_interface(&c->enforce))
 		return fail_at(r, &at, "enforce: names no interface");
+	finish_interfaces(&c->enforce);
 	finish_sources(&c->enforce);
 	c->enforce.present = true;
 	return true;
@@ -306,12 +341,14 @@ bool enforce_equal(const struct conf_enforce *a, const struct conf_enforce *b)
 {
 	if (a->present != b->present || a->interface_count != b->interface_count ||
 	    a->mode != b->mode || a->away != b->away || a->source_count != b->source_count ||
-	    a->backend != b->backend || a->group_count != b->group_count ||
-	    a->vrf_count != b->vrf_count || a->sample != b->sample)
+	    a->backend != b->backend || a->attach != b->attach ||
+	    a->group_count != b->group_count || a->vrf_count != b->vrf_count ||
+	    a->sample != b->sample)
 		return false;
 	for (size_t i = 0; i < a->interface_count; i++)
 		if (strcmp(a->interfaces[i], b->interfaces[i]) != 0 ||
-		    a->monitored[i] != b->monitored[i] || a->member[i] != b->member[i])
+		    a->monitored[i] != b->monitored[i] || a->member[i] != b->member[i] ||
+		    a->attach_at[i] != b->attach_at[i])
 			return false;
 	for (size_t i = 0; i < a->group_count; i++)
 		if (a->groups[i].as != b->groups[i].as || a->groups[i].group != b->groups[i].group)

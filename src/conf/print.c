@@ -176,9 +176,18 @@ static const char *mode_name(enum conf_mode m)
 	return m == CONF_MODE_MONITOR ? "monitor" : "enforce";
 }
 
+const char *const conf_attach_names[CONF_ATTACHES] = {
+	[CONF_ATTACH_AUTO] = "auto",
+	[CONF_ATTACH_NATIVE] = "native",
+	[CONF_ATTACH_GENERIC] = "generic",
+	[CONF_ATTACH_TC] = "tc",
+};
+
 static void put_interface(const struct out *o, const struct conf_enforce *e, size_t i)
 {
-	if (!e->monitored[i] && e->member[i] == 0) {
+	bool attached = e->attach_at[i] != e->attach;
+
+	if (!e->monitored[i] && e->member[i] == 0 && !attached) {
 		put_text(o, "\t", "interface", e->interfaces[i]);
 		return;
 	}
@@ -189,6 +198,8 @@ static void put_interface(const struct out *o, const struct conf_enforce *e, siz
 	for (size_t g = 0; g < e->group_count; g++)
 		if (e->member[i] >> g & 1)
 			put(o, "\t\tgroup %u:%u;\n", e->groups[g].as, e->groups[g].group);
+	if (attached)
+		put(o, "\t\tattach %s;\n", conf_attach_names[e->attach_at[i]]);
 	put(o, "\t}\n");
 }
 
@@ -246,7 +257,8 @@ static void put_enforce(const struct out *o, const struct conf_enforce *e)
 	put_away(o, "\t", e->away);
 	for (size_t i = 0; i < e->source_count; i++)
 		put_source(o, &e->sources[i]);
-	put(o, "\tbackend %s;\n\tsample %u;\n", conf_backend_names[e->backend], e->sample);
+	put(o, "\tbackend %s;\n\tattach %s;\n\tsample %u;\n", conf_backend_names[e->backend],
+	    conf_attach_names[e->attach], e->sample);
 	for (size_t i = 0; i < e->vrf_count; i++)
 		put_vrf(o, &e->vrfs[i]);
 	put(o, "}\n");

@@ -2,8 +2,9 @@
 /* attach.c - see attach.h.
  *
  * In the driver (native) where it can, else in the generic hook behind it, which is slower and
- * exact all the same.  Another program on the interface is never replaced, nor is the loopback
- * interface ever attached to: what a machine says to itself has not come in from a network.
+ * exact all the same, else at the ingress of tc.  Another program on the interface is never
+ * replaced, nor is the loopback interface ever attached to: what a machine says to itself has not
+ * come in from a network.
  *
  * A link is pinned by the interface's number.  The kernel ends a link with its interface; the pin
  * is then a link to nothing, which is told apart by its number 0.
@@ -21,11 +22,39 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "enforce/attach_tc.h"
 #include "enforce/groups.h"
 #include "enforce/hooks.h"
 #include "enforce/ifname.h"
 #include "enforce/vrf.h"
 #include "enforce/xdp.h"
+
+static const char *const mode_names[] = {
+	[ENFORCE_ATTACH_AUTO] = "auto",
+	[ENFORCE_ATTACH_NATIVE] = "native",
+	[ENFORCE_ATTACH_GENERIC] = "generic",
+	[ENFORCE_ATTACH_TC] = "tc",
+};
+
+/* The first name or pattern that means the interface; what is said of that counts.  As many as
+ * there are: none does, it is there for its VRF. */
+static size_t option_of(const struct enforce_options *o, const char *name)
+{
+	size_t i = 0;
+
+	while (i < o->interface_count && fnmatch(o->interfaces[i], name, 0) != 0)
+		i++;
+	return i;
+}
+
+static enum enforce_attach mode_wanted(const struct attach *a, const char *name)
+{
+	const struct enforce_options *o = a->options;
+
+	size_t i = option_of(o, name);
+
+	return o->attach != NULL && i < o->interface_count ? o->attach[i] : ENFORCE_ATTACH_AUTO;
+}
 
 /* Whose packets come in there. */
 static bool tell_vrf(const struct attach *a, unsigned ifindex, const char *name)
@@ -39,19 +68,15 @@ static bool tell_vrf(const struct attach *a, unsigned ifindex, const char *name)
 	return true;
 }
 
-/* Whether rules only count there, and its groups: the first name or pattern that means it says so.
- */
+/* Whether rules only count there, and its groups. */
 static bool tell_mode(const struct attach *a, unsigned ifindex, const char *name)
 {
 	const struct enforce_options *o = a->options;
-	bool monitor = false;
-	uint64_t groups = 0;
+	size_t i = option_of(o, name);
+	bool named = i < o->interface_count;
+	bool monitor = named && o->monitored != NULL && o->monitored[i];
+	uint64_t groups = named && o->member != NULL ? o->member[i] : 0;
 
-	for (size_t i = o->interface_count; i-- > 0;)
-		if (fnmatch(o->interfaces[i], name, 0) == 0) {
-			monitor = o->monitored != NULL && o->monitored[i];
-			groups = o->member != NULL ? o->member[i] : 0;
-		}
 	if (!tell_vrf(a, ifindex, name) || !xdp_monitor_interface(a->xdp, ifindex, monitor) ||
 	    !xdp_groups_interface(a->xdp, ifindex, groups_of_file(a->groups, groups)))
 		return false;
@@ -68,30 +93,39 @@ static struct attached *find_attached(struct attach *a, unsigned ifindex)
 	return NULL;
 }
 
-static bool add_attached(struct attach *a, unsigned ifindex, const char *name, int link)
+static bool add_attached(struct attach *a, unsigned ifindex, const char *name,
+			 enum enforce_attach mode, int link)
 {
 	struct attached *to = &a->at[a->count];
 
 	if (a->count == ENFORCE_INTERFACES_MAX)
 		return false;
-	*to = (struct attached){ .ifindex = ifindex, .link = link };
+	*to = (struct attached){ .ifindex = ifindex, .mode = mode, .link = link };
 	(void)snprintf(to->name, sizeof(to->name), "%s", name);
 	a->count++;
 	return true;
 }
 
 /* Takes the programs off and the pin away. */
-static void drop(const struct attach *a, unsigned ifindex, int link)
+static void drop_link(const struct attach *a, unsigned ifindex, int link)
 {
 	char path[PINS_PATH_MAX], name[32];
 
 	(void)bpf_link_detach(link);
 	close(link);
 	hooks_drop(a->xdp, ifindex);
-	(void)unlink(pins_path(a->pins, pins_link_name(ifindex, name), path));
+	(void)unlink(pins_path(a->pins, pins_name(PINS_LINK, ifindex, name), path));
 }
 
-/* ---- Links that were left pinned ------------------------------------------------------- */
+static void drop(const struct attach *a, const struct attached *from)
+{
+	if (from->mode == ENFORCE_ATTACH_TC)
+		attach_tc_drop(a->pins, from->ifindex);
+	else
+		drop_link(a, from->ifindex, from->link);
+}
+
+/* ---- What was left there --------------------------------------------------------------- */
 
 static unsigned link_ifindex(int link)
 {
@@ -103,28 +137,52 @@ static unsigned link_ifindex(int link)
 	return info.xdp.ifindex;
 }
 
+static enum enforce_attach link_mode(unsigned ifindex)
+{
+	LIBBPF_OPTS(bpf_xdp_query_opts, q);
+
+	return bpf_xdp_query((int)ifindex, 0, &q) == 0 && q.attach_mode == XDP_ATTACHED_SKB
+		       ? ENFORCE_ATTACH_GENERIC
+		       : ENFORCE_ATTACH_NATIVE;
+}
+
+/* May what is attached so stay?  If not, the reason is said. */
+static bool may_stay(const struct attach *a, const char *name, enum enforce_attach mode)
+{
+	enum enforce_attach wanted = mode_wanted(a, name);
+
+	if (!ifname_is_named(a->options, name))
+		log_info("interface %s: named no more, no rules there from now on", name);
+	else if (wanted != ENFORCE_ATTACH_AUTO && wanted != mode)
+		log_info("interface %s: was attached, %s", name, mode_names[mode]);
+	else
+		return true;
+	return false;
+}
+
 static void adopt(const char *pin, void *ctx)
 {
 	struct attach *a = ctx;
 	char path[PINS_PATH_MAX], name[IF_NAMESIZE];
+	enum enforce_attach mode;
 	unsigned number;
 	int link;
 
-	if (!pins_link_number(pin, &number))
+	if (!pins_number(PINS_LINK, pin, &number))
 		return;
 	link = bpf_obj_get(pins_path(a->pins, pin, path));
 	if (link < 0) {
 		log_warning("%s: %s", path, strerror(errno));
 		return;
 	}
+	mode = link_mode(number);
 	if (link_ifindex(link) != number || if_indextoname(number, name) == NULL) {
 		log_info("%s: its interface is gone", path);
-		drop(a, number, link);
-	} else if (!ifname_is_named(a->options, name)) {
-		log_info("interface %s: named no more, no rules there from now on", name);
-		drop(a, number, link);
+		drop_link(a, number, link);
+	} else if (!may_stay(a, name, mode)) {
+		drop_link(a, number, link);
 	} else if (!tell_mode(a, number, name) || bpf_link_update(link, a->program, NULL) < 0 ||
-		   !add_attached(a, number, name, link)) {
+		   !add_attached(a, number, name, mode, link)) {
 		log_warning("interface %s: cannot take over %s: %s", name, path, strerror(errno));
 		close(link);
 	} else {
@@ -132,9 +190,45 @@ static void adopt(const char *pin, void *ctx)
 	}
 }
 
-/* ---- New links ------------------------------------------------------------------------- */
+/* False: it cannot be taken over, and is left as it is. */
+static bool adopt_filter(struct attach *a, unsigned ifindex, const char *name)
+{
+	struct err e = { 0 };
+	int program;
 
-static const char *mode_name(unsigned mode)
+	if (!attach_tc_is_there(a->pins, ifindex))
+		return true;
+	if (!may_stay(a, name, ENFORCE_ATTACH_TC)) {
+		attach_tc_drop(a->pins, ifindex);
+		return true;
+	}
+	program = xdp_tc_program(a->xdp, NULL, &e);
+	if (program < 0 || !tell_mode(a, ifindex, name) ||
+	    !attach_tc_put(a->pins, ifindex, program, &e) ||
+	    !add_attached(a, ifindex, name, ENFORCE_ATTACH_TC, -1)) {
+		log_warning("interface %s: cannot take over its filter: %s", name, e.text);
+		return false;
+	}
+	log_info("interface %s: still attached", name);
+	return true;
+}
+
+static void adopt_filters(struct attach *a)
+{
+	struct if_nameindex *all = attach_tc_pinned(a->pins) ? if_nameindex() : NULL;
+	bool taken = all != NULL;
+
+	for (struct if_nameindex *i = all; i != NULL && i->if_index != 0; i++)
+		taken &= adopt_filter(a, i->if_index, i->if_name);
+	if (all != NULL)
+		if_freenameindex(all);
+	if (taken)
+		attach_tc_unpin_others(a->pins, xdp_tc_loaded(a->xdp));
+}
+
+/* ---- Attaching anew -------------------------------------------------------------------- */
+
+static const char *other_mode_name(unsigned mode)
 {
 	switch (mode) {
 	case XDP_ATTACHED_DRV:
@@ -160,7 +254,7 @@ static bool is_unoccupied(unsigned ifindex, const char *name, struct err *e)
 	return err_at(e, 0, 0,
 		      "interface %s: there is another XDP program (id %u, mode %s); it stays, and "
 		      "no rules are enforced",
-		      name, id, mode_name(q.attach_mode));
+		      name, id, other_mode_name(q.attach_mode));
 }
 
 static int link_create(const struct attach *a, unsigned ifindex, unsigned flags)
@@ -171,41 +265,74 @@ static int link_create(const struct attach *a, unsigned ifindex, unsigned flags)
 	return link < 0 ? -errno : link;
 }
 
-static bool attach_one(struct attach *a, unsigned ifindex, const char *name, struct err *e)
+static bool put_xdp(struct attach *a, unsigned ifindex, unsigned flags, int *ret_link,
+		    struct err *e)
 {
 	char path[PINS_PATH_MAX], pin[32];
-	const char *mode = "native";
-	int link, native;
+	int link = link_create(a, ifindex, flags);
 
-	if (a->count == ENFORCE_INTERFACES_MAX)
-		return err_at(e, 0, 0, "interface %s: more than %d interfaces", name,
-			      ENFORCE_INTERFACES_MAX);
-	if (!is_unoccupied(ifindex, name, e))
-		return false;
-	if (!tell_mode(a, ifindex, name))
-		return err_at(e, 0, 0, "interface %s: cannot set its mode: %s", name,
-			      strerror(errno));
-	hooks_drop(a->xdp, ifindex); /* of another interface that had this number */
-	link = native = link_create(a, ifindex, XDP_FLAGS_DRV_MODE);
-	if (link < 0) {
-		mode = "generic";
-		link = link_create(a, ifindex, XDP_FLAGS_SKB_MODE);
-	}
 	if (link < 0)
-		return err_at(e, 0, 0, "interface %s: cannot attach: %s", name, strerror(-link));
-	pins_path(a->pins, pins_link_name(ifindex, pin), path);
+		return err_at(e, 0, 0, "%s", strerror(-link));
+	pins_path(a->pins, pins_name(PINS_LINK, ifindex, pin), path);
 	(void)unlink(path);
 	if (bpf_obj_pin(link, path) < 0) {
 		err_at(e, 0, 0, "%s: cannot pin it: %s", path, strerror(errno));
 		close(link);
 		return false;
 	}
-	if (native < 0)
-		log_info("interface %s: attached, %s (the driver takes no program: %s)", name, mode,
-			 strerror(-native));
-	else
-		log_info("interface %s: attached, %s", name, mode);
-	return add_attached(a, ifindex, name, link);
+	*ret_link = link;
+	return true;
+}
+
+static bool put(struct attach *a, unsigned ifindex, enum enforce_attach mode, int *ret_link,
+		struct err *e)
+{
+	int program;
+
+	if (mode == ENFORCE_ATTACH_NATIVE)
+		return put_xdp(a, ifindex, XDP_FLAGS_DRV_MODE, ret_link, e);
+	if (mode == ENFORCE_ATTACH_GENERIC)
+		return put_xdp(a, ifindex, XDP_FLAGS_SKB_MODE, ret_link, e);
+	program = xdp_tc_program(a->xdp, NULL, e);
+	return program >= 0 && attach_tc_put(a->pins, ifindex, program, e);
+}
+
+/* Tries the modes that are allowed, in their order. */
+static bool attach_somehow(struct attach *a, unsigned ifindex, const char *name, struct err *e)
+{
+	enum enforce_attach wanted = mode_wanted(a, name);
+	char why[400] = "";
+	size_t len = 0;
+
+	for (enum enforce_attach m = ENFORCE_ATTACH_NATIVE; m <= ENFORCE_ATTACH_TC; m++) {
+		struct err reason = { 0 };
+		int link = -1;
+
+		if (wanted != ENFORCE_ATTACH_AUTO && wanted != m)
+			continue;
+		if (put(a, ifindex, m, &link, &reason)) {
+			log_info("interface %s: attached, %s%s%s%s", name, mode_names[m],
+				 len > 0 ? " (" : "", why, len > 0 ? ")" : "");
+			return add_attached(a, ifindex, name, m, link);
+		}
+		if (len < sizeof(why))
+			len += (size_t)snprintf(why + len, sizeof(why) - len, "%s%s: %s",
+						len > 0 ? "; " : "", mode_names[m], reason.text);
+	}
+	return err_at(e, 0, 0, "interface %s: cannot attach: %s", name, why);
+}
+
+static bool attach_one(struct attach *a, unsigned ifindex, const char *name, struct err *e)
+{
+	if (a->count == ENFORCE_INTERFACES_MAX)
+		return err_at(e, 0, 0, "interface %s: more than %d interfaces", name,
+			      ENFORCE_INTERFACES_MAX);
+	if (mode_wanted(a, name) != ENFORCE_ATTACH_TC && !is_unoccupied(ifindex, name, e))
+		return false;
+	if (!tell_mode(a, ifindex, name))
+		return err_at(e, 0, 0, "interface %s: cannot set its mode: %s", name,
+			      strerror(errno));
+	return attach_somehow(a, ifindex, name, e);
 }
 
 static bool was_refused(const struct attach *a, unsigned ifindex)
@@ -241,25 +368,40 @@ bool attach_start(struct attach *a, struct err *e)
 	size_t before;
 	bool ok = pins_each(a->pins, adopt, a, e);
 
+	adopt_filters(a);
 	before = a->count;
 	ok = ok && ifname_each(a->options, attach_named, a, e);
 	while (!ok && a->count > before) {
 		a->count--;
-		drop(a, a->at[a->count].ifindex, a->at[a->count].link);
+		drop(a, &a->at[a->count]);
 	}
 	return ok;
 }
 
+static bool is_gone(const struct attach *a, const struct attached *from)
+{
+	if (from->mode == ENFORCE_ATTACH_TC)
+		return !attach_tc_is_there(a->pins, from->ifindex);
+	return link_ifindex(from->link) == 0;
+}
+
+/* A filter anybody may take off; the interface is then attached to anew. */
 static void forget_gone(struct attach *a)
 {
+	char name[IF_NAMESIZE];
+
 	for (size_t i = a->count; i-- > 0;) {
-		if (link_ifindex(a->at[i].link) != 0)
+		const struct attached *gone = &a->at[i];
+
+		if (!is_gone(a, gone))
 			continue;
-		log_warning("interface %s: it is gone, and with it the rules there", a->at[i].name);
-		drop(a, a->at[i].ifindex, a->at[i].link);
-		(void)xdp_monitor_interface(a->xdp, a->at[i].ifindex, false);
-		(void)xdp_groups_interface(a->xdp, a->at[i].ifindex, 0);
-		(void)vrf_interface(a->xdp, a->at[i].ifindex, 0);
+		log_warning("interface %s: %s, and with it the rules there", gone->name,
+			    if_indextoname(gone->ifindex, name) != NULL ? "our filter is gone"
+									: "it is gone");
+		drop(a, gone);
+		(void)xdp_monitor_interface(a->xdp, gone->ifindex, false);
+		(void)xdp_groups_interface(a->xdp, gone->ifindex, 0);
+		(void)vrf_interface(a->xdp, gone->ifindex, 0);
 		a->at[i] = a->at[--a->count];
 	}
 }
@@ -284,11 +426,14 @@ void attach_senders(struct attach *a, bool wanted)
 {
 	struct err e = { 0 };
 
-	for (size_t i = 0; i < a->count; i++)
+	for (size_t i = 0; i < a->count; i++) {
+		if (a->at[i].mode == ENFORCE_ATTACH_TC)
+			continue; /* the program there calls it itself */
 		if (!wanted)
 			hooks_drop(a->xdp, a->at[i].ifindex);
 		else
 			(void)hooks_have(a->xdp, a->at[i].ifindex, a->at[i].name, &e);
+	}
 	if (e.text[0] != '\0' && strncmp(a->said, e.text, sizeof(a->said) - 1) != 0)
 		log_error("%s", e.text);
 	(void)snprintf(a->said, sizeof(a->said), "%s", e.text);
@@ -297,5 +442,6 @@ void attach_senders(struct attach *a, bool wanted)
 void attach_done(struct attach *a)
 {
 	while (a->count > 0)
-		close(a->at[--a->count].link);
+		if (a->at[--a->count].link >= 0)
+			close(a->at[a->count].link);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* attach.h - the XDP program on the interfaces. */
+/* attach.h - the program on the interfaces. */
 #ifndef ENFORCE_ATTACH_H
 #define ENFORCE_ATTACH_H
 
@@ -16,7 +16,8 @@ struct xdp;
 struct attached {
 	unsigned ifindex;
 	char name[16];
-	int link;
+	enum enforce_attach mode; /* never auto */
+	int link;                 /* -1 at tc */
 };
 
 enum {
@@ -42,9 +43,10 @@ struct attach {
 	char said[160]; /* what failed last about senders */
 };
 
-/* Takes over the links that are pinned, drops those on interfaces that are not named any more, and
- * attaches to what is missing.  A name or pattern that fits no interface is an error here.  On
- * failure what was attached newly is undone; what was there before stays as it is. */
+/* Takes over the links that are pinned and the filters that are there, drops those on interfaces
+ * that are not named any more or where another mode is asked for, and attaches to what is missing.
+ * A name or pattern that fits no interface is an error here.  On failure what was attached newly is
+ * undone; what was there before stays as it is. */
 bool attach_start(struct attach *a, struct err *e);
 /* Looks again: interfaces that went away are forgotten, new ones that fit are attached to. */
 void attach_refresh(struct attach *a);

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "enforce/attach.h"
+#include "enforce/attach_tc.h"
 #include "enforce/backend.h"
 #include "enforce/groups.h"
 #include "enforce/kernel.h"
@@ -121,11 +122,18 @@ static void *open_xdp(const struct enforce_options *o, struct ruleset *rs, struc
 	return NULL;
 }
 
+/* Before the pins, which say what is ours. */
+static bool remove_all(const struct pins *p, struct err *e)
+{
+	attach_tc_drop_all(p);
+	return pins_remove(p, e);
+}
+
 static bool remove_xdp(void *backend, struct err *e)
 {
 	struct xdp_backend *b = backend;
 
-	return pins_remove(&b->pins, e);
+	return remove_all(&b->pins, e);
 }
 
 static bool flush_xdp(const struct enforce_options *o, struct err *e)
@@ -135,7 +143,7 @@ static bool flush_xdp(const struct enforce_options *o, struct err *e)
 
 	if (access(pin_dir(o), F_OK) < 0 && errno == ENOENT)
 		return true;
-	ok = privilege_suffices_bpf(e) && pins_open(&p, pin_dir(o), e) && pins_remove(&p, e);
+	ok = privilege_suffices_bpf(e) && pins_open(&p, pin_dir(o), e) && remove_all(&p, e);
 	pins_close(&p);
 	return ok;
 }

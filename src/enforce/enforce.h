@@ -81,13 +81,22 @@ enum enforce_backend {
 	ENFORCE_AUTO /* XDP, and nftables where that cannot be had */
 };
 
+/* Where on an interface: in its driver, in the hook behind it, at the ingress of tc. */
+enum enforce_attach {
+	ENFORCE_ATTACH_AUTO, /* the first of these that can be had */
+	ENFORCE_ATTACH_NATIVE,
+	ENFORCE_ATTACH_GENERIC,
+	ENFORCE_ATTACH_TC
+};
+
 struct enforce_options {
 	const char *socket;  /* NULL: as ctl_client_open has it */
 	const char *pin_dir; /* NULL: the default */
 	size_t interface_count;
-	const char *const *interfaces; /* names, or patterns with `*` */
-	const bool *monitored;         /* by interface: only there; NULL: none is */
-	const uint64_t *member;        /* by interface: bit g: of group g; NULL: none is */
+	const char *const *interfaces;     /* names, or patterns with `*` */
+	const bool *monitored;             /* by interface: only there; NULL: none is */
+	const enum enforce_attach *attach; /* by interface; NULL: auto */
+	const uint64_t *member;            /* by interface: bit g: of group g; NULL: none is */
 	size_t group_count;
 	const struct enforce_group *groups;
 	bool monitor; /* count and drop nothing, anywhere */

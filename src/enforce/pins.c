@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /* pins.c - see pins.h.
  *
- * A map's pin has the map's name, a link's pin is link-IFINDEX (a BPF file system allows no dot in
- * a name, an interface's name does).  The control map is pinned last and unpinned before the other
- * maps, so that where it is all maps are.
+ * A map's pin has the map's name; the others have a number, as link-IFINDEX has (a BPF file system
+ * allows no dot in a name, an interface's name does).  The control map is pinned last and unpinned
+ * before the other maps, so that where it is all maps are.
  */
 #include "enforce/pins.h"
 
@@ -111,20 +111,27 @@ const char *pins_path(const struct pins *p, const char *name, char buf[PINS_PATH
 	return buf;
 }
 
-const char *pins_link_name(unsigned ifindex, char buf[32])
+static const char *const prefixes[PINS_KINDS] = {
+	[PINS_LINK] = "link-",
+	[PINS_PROGRAM] = "program-",
+	[PINS_QDISC] = "clsact-",
+};
+
+const char *pins_name(enum pins_kind kind, unsigned number, char buf[32])
 {
-	(void)snprintf(buf, 32, "link-%u", ifindex);
+	(void)snprintf(buf, 32, "%s%u", prefixes[kind], number);
 	return buf;
 }
 
-bool pins_link_number(const char *name, unsigned *ret_ifindex)
+bool pins_number(enum pins_kind kind, const char *name, unsigned *ret_number)
 {
+	size_t len = strlen(prefixes[kind]);
 	char again[32];
 
-	if (strncmp(name, "link-", 5) != 0)
+	if (strncmp(name, prefixes[kind], len) != 0)
 		return false;
-	*ret_ifindex = (unsigned)strtoul(name + 5, NULL, 10);
-	return strcmp(pins_link_name(*ret_ifindex, again), name) == 0;
+	*ret_number = (unsigned)strtoul(name + len, NULL, 10);
+	return strcmp(pins_name(kind, *ret_number, again), name) == 0;
 }
 
 bool pins_each(const struct pins *p, void (*visit)(const char *name, void *ctx), void *ctx,
@@ -143,15 +150,19 @@ bool pins_each(const struct pins *p, void (*visit)(const char *name, void *ctx),
 }
 
 /* Closing a link's last descriptor would detach it too, but some time later. */
-static void remove_link(const char *name, void *ctx)
+static void remove_numbered(const char *name, void *ctx)
 {
 	char path[PINS_PATH_MAX];
-	unsigned ifindex;
+	unsigned number;
 	int fd;
 
-	if (!pins_link_number(name, &ifindex))
-		return;
 	pins_path(ctx, name, path);
+	if (pins_number(PINS_PROGRAM, name, &number))
+		(void)unlink(path);
+	if (pins_number(PINS_QDISC, name, &number))
+		(void)rmdir(path);
+	if (!pins_number(PINS_LINK, name, &number))
+		return;
 	fd = bpf_obj_get(path);
 	if (fd >= 0) {
 		(void)bpf_link_detach(fd);
@@ -165,7 +176,7 @@ bool pins_remove(const struct pins *p, struct err *e)
 	char path[PINS_PATH_MAX];
 	struct pins copy = *p;
 
-	if (!pins_each(p, remove_link, &copy, e))
+	if (!pins_each(p, remove_numbered, &copy, e))
 		return false;
 	hooks_remove(p);
 	places_remove(p);

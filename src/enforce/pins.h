@@ -23,9 +23,17 @@ void pins_close(struct pins *p);
 /* DIR/NAME into buf; returns buf. */
 const char *pins_path(const struct pins *p, const char *name, char buf[PINS_PATH_MAX]);
 
-/* A link's name, and the number in such a name; false when it is none. */
-const char *pins_link_name(unsigned ifindex, char buf[32]);
-bool pins_link_number(const char *name, unsigned *ret_ifindex);
+/* What is there besides maps, each with a number. */
+enum pins_kind {
+	PINS_LINK,    /* of an interface, by its number */
+	PINS_PROGRAM, /* for tc, by its own */
+	PINS_QDISC,   /* a directory: we made the clsact qdisc of this interface */
+	PINS_KINDS
+};
+
+/* Its name, and the number in such a name; false when it is none. */
+const char *pins_name(enum pins_kind kind, unsigned number, char buf[32]);
+bool pins_number(enum pins_kind kind, const char *name, unsigned *ret_number);
 /* Calls visit for each name in the directory. */
 bool pins_each(const struct pins *p, void (*visit)(const char *name, void *ctx), void *ctx,
 	       struct err *e);

@@ -56,6 +56,8 @@ int xdp_program(const struct xdp *x);
 /* The same for tc, over the same maps; loaded when it is asked for the first time.  image as above.
  * -1 when it cannot be had. */
 int xdp_tc_program(struct xdp *x, const struct xdp_image *image, struct err *e);
+/* -1 when nobody has asked for it. */
+int xdp_tc_loaded(const struct xdp *x);
 /* The maps were there before xdp_open. */
 bool xdp_found(const struct xdp *x);
 

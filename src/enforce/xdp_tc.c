@@ -47,3 +47,8 @@ int xdp_tc_program(struct xdp *x, const struct xdp_image *image, struct err *e)
 	x->tc_program = -1;
 	return -1;
 }
+
+int xdp_tc_loaded(const struct xdp *x)
+{
+	return x->tc_program;
+}
