@@ -142,9 +142,9 @@ static void test_redirects_go_to_their_vrf(void **state)
 	static const uint8_t of_second[2][8] = { { 1, 2, 192, 0, 2, 1, 0, 9 },
 						 { 0, 2, 0xfd, 0xe8, 0, 0, 0, 9 } };
 	const struct plan_vrf vrfs[] = {
-		{ .name = "idle", .target_count = 1, .targets = &both, .place = -1 },
-		{ .name = "red", .target_count = 2, .targets = of_second, .place = 5 },
-		{ .name = "blue", .target_count = 1, .targets = &second, .place = 6 },
+		{ .name = "idle", .import_count = 1, .imports = &both, .place = -1 },
+		{ .name = "red", .import_count = 2, .imports = of_second, .place = 5 },
+		{ .name = "blue", .import_count = 1, .imports = &second, .place = 6 },
 	};
 	struct plan_able able = { .vrf_count = 3, .vrfs = vrfs };
 	struct flow_actions a = { .redirect = FLOW_REDIRECT_RT, .route_target_len = 8 };
