@@ -94,5 +94,6 @@ def main(folder):
         subprocess.run(["umount", f"{folder}/bpf"], check=False)
 
 
-with tempfile.TemporaryDirectory() as where:
-    main(where)
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as where:
+        main(where)

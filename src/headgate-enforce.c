@@ -146,6 +146,23 @@ static bool make_protect(const struct conf_protect *p, struct enforce_protect_st
 	return true;
 }
 
+static void make_vrfs(const struct conf_enforce *e, struct enforce_vrf *ret)
+{
+	for (size_t i = 0; i < e->vrf_count; i++) {
+		const struct conf_vrf *v = &e->vrfs[i];
+
+		ret[i] = (struct enforce_vrf){
+			.name = v->name,
+			.import_count = v->import_count,
+			.imports = v->imports,
+			.interface_count = v->interface_count,
+			.interfaces = v->interfaces,
+			.table = v->table,
+			.redirect = v->redirect[0] != '\0' ? v->redirect : NULL,
+		};
+	}
+}
+
 static int enforce(const struct arguments *a, const struct conf *c)
 {
 	static const enum enforce_backend backends[CONF_BACKENDS] = {
@@ -156,6 +173,7 @@ static int enforce(const struct arguments *a, const struct conf *c)
 	struct enforce_protect_statement statements[CONF_PROTECT_MAX];
 	struct enforce_source sources[CONF_SOURCES_MAX];
 	struct enforce_group groups[CONF_GROUPS_MAX];
+	struct enforce_vrf vrfs[CONF_VRFS_MAX];
 	const char *interfaces[CONF_INTERFACES_MAX];
 	struct enforce_options o = {
 		.socket = choose_socket(a, c),
@@ -173,9 +191,11 @@ static int enforce(const struct arguments *a, const struct conf *c)
 		.backend = backends[c->enforce.backend],
 		.sample = c->enforce.sample,
 		.samples = a->samples,
+		.vrf_count = c->enforce.vrf_count,
+		.vrfs = vrfs,
 	};
 
-	if (!c->enforce.present || c->enforce.interface_count == 0) {
+	if (!c->enforce.present) {
 		log_error("%s: no enforce section names an interface, so there is nothing to do",
 			  a->file);
 		return 1;
@@ -191,6 +211,7 @@ static int enforce(const struct arguments *a, const struct conf *c)
 			.monitor = c->enforce.sources[i].mode == CONF_MODE_MONITOR,
 			.away = c->enforce.sources[i].away,
 		};
+	make_vrfs(&c->enforce, vrfs);
 	if (!make_protect(&c->protect, statements, &o.protect))
 		return 1;
 	return a->check ? 0 : enforce_run(&o);

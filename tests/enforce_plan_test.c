@@ -18,7 +18,7 @@ static void refused(const struct flow_actions *a, const char *reason)
 	struct plan_then t = { .kind = 77 };
 	struct err e = { 0 };
 
-	assert_false(plan_then_make(a, &t, &e));
+	assert_false(plan_then_make(&plan_able_xdp, FLOW_IPV4, a, &t, &e));
 	assert_string_equal(e.text, reason);
 	assert_int_equal(t.kind, 77);
 }
@@ -27,11 +27,7 @@ static void test_refuses_what_it_cannot_do(void **state)
 {
 	(void)state;
 	refused(&(struct flow_actions){ .redirect = FLOW_REDIRECT_RT },
-		"redirect to a VRF is not enforced");
-	refused(&(struct flow_actions){ .redirect = FLOW_REDIRECT_IP },
-		"redirect to an address is not enforced");
-	refused(&(struct flow_actions){ .redirect = FLOW_REDIRECT_IP, .copy = true },
-		"copy to an address is not enforced");
+		"no VRF here imports the route target of the redirect");
 }
 
 static void test_a_discard_with_something_else_is_refused_too(void **state)
@@ -62,6 +58,7 @@ static void test_refuses_rates_that_take_an_hour_a_packet(void **state)
 	refused(&(struct flow_actions){ .has_rate_packets = true, .rate_packets = 2e-4f },
 		"the rate is below one in 4096 seconds");
 	assert_true(plan_then_make(
+		&plan_able_xdp, FLOW_IPV4,
 		&(struct flow_actions){ .has_rate_bytes = true, .rate_bytes = 1.0f / 4096 }, &t,
 		NULL));
 }
@@ -71,7 +68,7 @@ static struct plan_then made(const struct flow_actions *a)
 	struct plan_then t;
 	struct err e = { 0 };
 
-	if (!plan_then_make(a, &t, &e))
+	if (!plan_then_make(&plan_able_xdp, FLOW_IPV4, a, &t, &e))
 		fail_msg("%s", e.text);
 	return t;
 }
@@ -106,9 +103,73 @@ static void test_both_rates_are_kept(void **state)
 	assert_true(t.rate[XDP_UNIT_OCTETS] == 9600.0f && t.rate[XDP_UNIT_PACKETS] == 10.0f);
 }
 
+static struct addr address(const char *text)
+{
+	struct addr a;
+
+	assert_true(addr_parse(text, strlen(text), &a));
+	return a;
+}
+
+static void test_redirects_go_to_their_address(void **state)
+{
+	struct flow_actions a = { .redirect = FLOW_REDIRECT_IP,
+				  .redirect_to = address("192.0.2.1") };
+	struct plan_then t = made(&a);
+	struct err e = { 0 };
+
+	(void)state;
+	assert_int_equal(t.kind, XDP_THEN_ACCEPT);
+	assert_int_equal(t.send, XDP_SEND_ADDRESS);
+	assert_true(addr_equal(&t.to, &a.redirect_to));
+	a.copy = true;
+	assert_int_equal(made(&a).send, XDP_SEND_COPY);
+	assert_false(plan_then_make(&plan_able_xdp, FLOW_IPV6, &a, &t, &e));
+	assert_string_equal(e.text, "IPv6 packets cannot be redirected to an IPv4 address");
+	a.redirect_to = address("2001:db8::1");
+	assert_true(plan_then_make(&plan_able_xdp, FLOW_IPV6, &a, &t, &e));
+	a.has_rate_bytes = true;
+	t = made(&a);
+	assert_int_equal(t.kind, XDP_THEN_DISCARD);
+	assert_int_equal(t.send, XDP_SEND_NOWHERE);
+}
+
+/* The first that imports the target and has a place. */
+static void test_redirects_go_to_their_vrf(void **state)
+{
+	static const uint8_t both[8] = { 0, 2, 0xfd, 0xe8, 0, 0, 0, 9 };
+	static const uint8_t second[8] = { 1, 2, 192, 0, 2, 1, 0, 9 };
+	static const uint8_t of_second[2][8] = { { 1, 2, 192, 0, 2, 1, 0, 9 },
+						 { 0, 2, 0xfd, 0xe8, 0, 0, 0, 9 } };
+	const struct plan_vrf vrfs[] = {
+		{ .name = "idle", .target_count = 1, .targets = &both, .place = -1 },
+		{ .name = "red", .target_count = 2, .targets = of_second, .place = 5 },
+		{ .name = "blue", .target_count = 1, .targets = &second, .place = 6 },
+	};
+	struct plan_able able = { .vrf_count = 3, .vrfs = vrfs };
+	struct flow_actions a = { .redirect = FLOW_REDIRECT_RT, .route_target_len = 8 };
+	struct plan_then t;
+	struct err e = { 0 };
+
+	(void)state;
+	memcpy(a.route_target, (uint8_t[]){ 0x80, 8, 0xfd, 0xe8, 0, 0, 0, 9 }, 8);
+	assert_true(plan_then_make(&able, FLOW_IPV6, &a, &t, &e));
+	assert_int_equal(t.send, XDP_SEND_PLACE);
+	assert_int_equal(t.place, 5);
+	able.vrf_count = 1;
+	assert_false(plan_then_make(&able, FLOW_IPV4, &a, &t, &e));
+	assert_string_equal(e.text, "VRF idle has neither table nor interface for a redirect");
+	able.vrf_count = 3;
+	memcpy(a.route_target, (uint8_t[]){ 0x81, 8, 192, 0, 2, 1, 0, 9 }, 8);
+	assert_true(plan_then_make(&able, FLOW_IPV4, &a, &t, &e));
+	assert_int_equal(t.place, 5);
+	a.route_target[0] = 0x80; /* the same octets of another form */
+	assert_false(plan_then_make(&able, FLOW_IPV4, &a, &t, &e));
+}
+
 static void test_what_was_written_reads_back_equal(void **state)
 {
-	static const struct plan_then all[] = {
+	const struct plan_then all[] = {
 		{ .kind = XDP_THEN_ACCEPT },
 		{ .kind = XDP_THEN_DISCARD },
 		{ .kind = XDP_THEN_RATE, .rate = { 9600, 0 } },
@@ -121,6 +182,17 @@ static void test_what_was_written_reads_back_equal(void **state)
 		{ .kind = XDP_THEN_DISCARD, .groups = 1 },
 		{ .kind = XDP_THEN_DISCARD, .sample = true },
 		{ .kind = XDP_THEN_RATE, .rate = { 9600, 0 }, .more = true, .groups = 1ULL << 63 },
+		{ .kind = XDP_THEN_ACCEPT, .send = XDP_SEND_PLACE, .place = 0 },
+		{ .kind = XDP_THEN_ACCEPT, .send = XDP_SEND_PLACE, .place = XDP_PLACES - 1 },
+		{ .kind = XDP_THEN_ACCEPT, .send = XDP_SEND_ADDRESS, .to = address("192.0.2.1") },
+		{ .kind = XDP_THEN_ACCEPT, .send = XDP_SEND_ADDRESS, .to = address("192.0.2.2") },
+		{ .kind = XDP_THEN_ACCEPT, .send = XDP_SEND_COPY, .to = address("192.0.2.1") },
+		{ .kind = XDP_THEN_ACCEPT, .send = XDP_SEND_COPY, .to = address("2001:db8::1") },
+		{ .kind = XDP_THEN_RATE,
+		  .rate = { 9600, 0 },
+		  .marks = true,
+		  .send = XDP_SEND_ADDRESS,
+		  .to = address("c000:201::") },
 	};
 
 	(void)state;
@@ -195,8 +267,8 @@ static void test_no_cost_overflows(void **state)
 		for (int i = 0; i < XDP_UNITS; i++) {
 			assert_true(x.rate[i].cost > 0);
 			assert_true(x.rate[i].cost < UINT64_MAX / 65575);
-			/* Bursts are at least 20 ms: the coarse clock steps by up to 10. */
-			assert_true(x.rate[i].burst >= 20 * 16000000ULL);
+			/* Bursts are at least 16 ms: the coarse clock steps by up to 10. */
+			assert_true(x.rate[i].burst >= 16 * 16000000ULL);
 			assert_true(x.rate[i].burst < UINT64_MAX / 4);
 		}
 	}
@@ -211,15 +283,47 @@ static bool planned(const uint8_t *octets, size_t len, enum flow_family family, 
 	return plan_rule_make(&n, ret, e);
 }
 
-static void test_refuses_rules_of_a_vpn(void **state)
+static void test_a_distinguisher_matches_nothing(void **state)
 {
 	static const uint8_t octets[] = { 0, 0, 0xfd, 0xe8, 0, 0, 0, 1, 1, 8, 10 };
-	struct xdp_rule r;
+	static struct xdp_rule r, without;
 	struct err e = { 0 };
 
 	(void)state;
-	assert_false(planned(octets, sizeof(octets), FLOW_IPV4, true, &r, &e));
-	assert_string_equal(e.text, "rules of a VPN are not enforced");
+	assert_true(planned(octets, sizeof(octets), FLOW_IPV4, true, &r, &e));
+	assert_true(planned(octets + 8, sizeof(octets) - 8, FLOW_IPV4, false, &without, &e));
+	assert_memory_equal(&r, &without, sizeof(r));
+}
+
+/* One NLRI for several VRFs, and for none. */
+static void test_a_vpn_rule_is_one_for_each_vrf(void **state)
+{
+	static const uint8_t octets[] = { 0, 0, 0xfd, 0xe8, 0, 0, 0, 1, 1, 8, 10 };
+	struct flow_nlri n = { .vpn = true, .octets = octets, .len = sizeof(octets) };
+	static const unsigned vrfs[] = { 7, 3, 0, 9 };
+	struct rule *of[4];
+	struct ruleset rs;
+
+	(void)state;
+	ruleset_init(&rs, 9);
+	for (int i = 0; i < 4; i++)
+		of[i] = ruleset_need_in(&rs, &n, vrfs[i]);
+	assert_int_equal(rs.map.count, 4);
+	for (int i = 0; i < 4; i++) {
+		assert_ptr_equal(ruleset_find_in(&rs, &n, vrfs[i]), of[i]);
+		assert_ptr_equal(rule_first(of[i]), of[2]);
+		rule_set_then(of[i], &(struct flow_actions){ 0 });
+		of[i]->wanted = true;
+		assert_int_equal(rule_wanted(of[i]), vrfs[i] != 0);
+	}
+	assert_string_equal(rule_reason(of[2]), "no VRF here imports its route targets");
+	ruleset_remove(&rs, of[2]);
+	assert_ptr_equal(rule_first(of[3]), of[1]);
+	ruleset_remove(&rs, of[1]);
+	assert_ptr_equal(rule_first(of[3]), of[0]);
+	assert_null(ruleset_find_in(&rs, &n, 3));
+	assert_non_null(ruleset_find_any(&rs, &n));
+	ruleset_done(&rs);
 }
 
 static void test_refuses_operands_of_reserved_bits_alone(void **state)
@@ -316,13 +420,16 @@ int main(void)
 		cmocka_unit_test(test_no_action_is_accept),
 		cmocka_unit_test(test_rate_zero_is_discard),
 		cmocka_unit_test(test_both_rates_are_kept),
+		cmocka_unit_test(test_redirects_go_to_their_address),
+		cmocka_unit_test(test_redirects_go_to_their_vrf),
 		cmocka_unit_test(test_what_was_written_reads_back_equal),
 		cmocka_unit_test(test_later_rules_and_samples_go_with_every_action),
 		cmocka_unit_test(test_mark_goes_with_accept_and_rates),
 		cmocka_unit_test(test_what_is_dropped_is_not_marked),
 		cmocka_unit_test(test_costs_are_the_rates_reciprocal),
 		cmocka_unit_test(test_no_cost_overflows),
-		cmocka_unit_test(test_refuses_rules_of_a_vpn),
+		cmocka_unit_test(test_a_distinguisher_matches_nothing),
+		cmocka_unit_test(test_a_vpn_rule_is_one_for_each_vrf),
 		cmocka_unit_test(test_refuses_operands_of_reserved_bits_alone),
 		cmocka_unit_test(test_refuses_more_ranges_than_a_slot_holds),
 		cmocka_unit_test(test_an_offset_leaves_the_bits_before_it_open),

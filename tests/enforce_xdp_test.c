@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /* The XDP program against the reference matcher, through the kernel's own test run.
  *
+ * Frames come in by interfaces of several VRFs and of none: there only the rules of that VRF count.
  * Random sets of rules, made to overlap, and random frames, made to hit the rules' edges: the
  * verdict and the counters that rose must be those of the rules that flow_match names, of those in
  * force at the interface, in order up to the first that does not say to go on, and the octets of
@@ -10,7 +11,9 @@
 #include <math.h>
 #include <net/if.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -26,17 +30,21 @@
 #include <bpf/libbpf.h>
 #include <cmocka.h>
 #include <linux/bpf.h>
+#include <linux/pkt_cls.h>
 
 #include "enforce/locals.h"
 #include "enforce/protect.h"
 #include "enforce/ruleset.h"
+#include "enforce/vrf.h"
 #include "enforce/xdp.h"
 #include "flow/flow.h"
+#include "tests/protected_flows.h"
 
 enum {
 	COMPARISONS = 2000000,
+	TC_COMPARISONS = 200000,
 	FAULT_COMPARISONS = 30000, /* so many must be enough to see a planted fault */
-	SET_RULES = 24,
+	SET_RULES = 48,
 	SET_RULES_MANY = 1500, /* of one set in so many: */
 	SET_MANY_ONE_IN = 60,
 	SET_FRAMES = 128,
@@ -46,7 +54,8 @@ enum {
 	STATEMENTS = 5, /* protected flows of a set, at most */
 	LOCALS = 6,
 	MATCHED_MAX = 8, /* rules that one packet may match */
-	GROUPS = 4       /* of interfaces, that rules name; one more is nobody's */
+	GROUPS = 4,      /* of interfaces, that rules name; one more is nobody's */
+	INTERFACES = 5
 };
 
 /* ---- Chance ---------------------------------------------------------------------------- */
@@ -90,6 +99,35 @@ static uint64_t run_seed(void)
 	seed = env_number("HEADGATE_SEED", seed) | 1;
 	printf("# HEADGATE_SEED=%llu\n", (unsigned long long)seed);
 	return seed;
+}
+
+/* ---- Interfaces: in a network namespace of our own ------------------------------------- */
+
+static const char *const interfaces[INTERFACES] = { "lo", "a0", "a1", "b0", "b1" };
+static unsigned ifindex[INTERFACES];
+
+/* By no shell, which might have an `ip` of its own. */
+static void make_pair(const char *one, const char *other)
+{
+	char *argv[] = { "ip",   "link", "add",  (char *)one,   "type",
+			 "veth", "peer", "name", (char *)other, NULL };
+	pid_t child;
+	int status;
+
+	assert_int_equal(posix_spawnp(&child, argv[0], NULL, NULL, argv, environ), 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
+static void make_interfaces(void)
+{
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	make_pair(interfaces[1], interfaces[2]);
+	make_pair(interfaces[3], interfaces[4]);
+	for (int i = 0; i < INTERFACES; i++) {
+		ifindex[i] = if_nametoindex(interfaces[i]);
+		assert_int_not_equal(ifindex[i], 0);
+	}
 }
 
 /* ---- Rules: small domains, so that they overlap ---------------------------------------- */
@@ -461,54 +499,11 @@ static void make_frame(struct frame *f)
 
 /* ---- Protected flows ---------------------------------------------------------------------- */
 
-/* What a default protects, in words that the reference matcher reads; the hop limit that neighbor
- * discovery asks for has none. */
-static const struct {
-	const char *name, *match[FLOW_FAMILIES];
-} default_flows[] = {
-	{ "bgp", { "protocol =tcp; port =179;", "next-header =tcp; port =179;" } },
-	{ "ospf", { "protocol =89;", "next-header =89;" } },
-	{ "ldp",
-	  { "protocol [ =tcp =udp ]; port =646;", "next-header [ =tcp =udp ]; port =646;" } },
-	{ "bfd",
-	  { "protocol =udp; destination-port [ =3784 =3785 =4784 ];",
-	    "next-header =udp; destination-port [ =3784 =3785 =4784 ];" } },
-	{ "vrrp", { "protocol =112;", "next-header =112;" } },
-	{ "packet-too-big", { NULL, "icmp-type =2;" } },
-	{ "neighbor-discovery", { NULL, "icmp-type >=133&<=137;" } },
-	{ "fragmentation-needed", { "icmp-type =3; icmp-code =4;", NULL } },
-	{ "ssh",
-	  { "protocol =tcp; destination-port =22;", "next-header =tcp; destination-port =22;" } },
-};
-
-enum {
-	DEFAULT_FLOWS = sizeof(default_flows) / sizeof(default_flows[0])
-};
-
-static struct flow_rule default_rules[DEFAULT_FLOWS][FLOW_FAMILIES];
-
-static void read_default(size_t d, enum flow_family family)
-{
-	struct flow_text_options o = { .family = family, .family_fixed = true };
-	char text[200];
-	struct err e = { 0 };
-
-	if (default_flows[d].match[family] == NULL)
-		return;
-	(void)snprintf(text, sizeof(text), "match { %s }", default_flows[d].match[family]);
-	if (!flow_text_rule(text, strlen(text), &o, &default_rules[d][family], &e))
-		fail_msg("%s: %s", text, e.text);
-}
-
 static int read_defaults(void **state)
 {
 	(void)state;
-	assert_int_equal(DEFAULT_FLOWS, XDP_DEFAULTS);
-	for (size_t d = 0; d < DEFAULT_FLOWS; d++) {
-		assert_int_equal(protect_default_number(default_flows[d].name), d);
-		read_default(d, FLOW_IPV4);
-		read_default(d, FLOW_IPV6);
-	}
+	make_interfaces();
+	defaults_read();
 	return 0;
 }
 
@@ -548,7 +543,9 @@ static void protect_locals(struct protection *p, struct xdp *x)
 	for (size_t i = 0; i < n; i++)
 		p->local[i] = list[i] = make_local();
 	p->local_count = n;
-	assert_true(locals_change(&p->in_kernel, x, list, n));
+	p->in_kernel.bring = protect_bring_locals;
+	p->in_kernel.ctx = x;
+	assert_true(locals_change(&p->in_kernel, list, n, NULL));
 }
 
 static void protect_make(struct protection *p, struct xdp *x)
@@ -577,47 +574,11 @@ static bool is_v6(const struct frame *f)
 	return f->octets[f->ip - 2] == 0x86;
 }
 
-static bool is_ours(const struct protection *p, const struct frame *f)
-{
-	const uint8_t *to = f->octets + f->ip + (is_v6(f) ? 24 : 16);
-	struct rd r = rd_over(to, is_v6(f) ? 16 : 4);
-	uint64_t first = is_v6(f) ? rd_uint(&r, 8) : rd_uint(&r, 4),
-		 second = is_v6(f) ? rd_uint(&r, 8) : 0;
-
-	if (is_v6(f) ? to[0] == 0xff && to[1] == 2 : to[0] == 224 && to[1] == 0 && to[2] == 0)
-		return true;
-	for (size_t i = 0; i < p->local_count; i++)
-		if ((p->local[i].family == XDP_IPV6) == is_v6(f) &&
-		    p->local[i].address[0] == first && p->local[i].address[1] == second)
-			return true;
-	return false;
-}
-
-static bool default_matches(size_t d, const struct frame *f)
-{
-	enum flow_family family = is_v6(f) ? FLOW_IPV6 : FLOW_IPV4;
-	struct flow_nlri n = flow_rule_nlri(&default_rules[d][family]);
-
-	if (n.len == 0 || !flow_match(&n, f->octets + f->ip, f->len - f->ip))
-		return false;
-	return strcmp(default_flows[d].name, "neighbor-discovery") != 0 ||
-	       f->octets[f->ip + 7] == 255;
-}
-
 /* The entry that saves this frame, which some rule matches; -1: none. */
 static int protected_by(const struct protection *p, const struct frame *f)
 {
-	for (size_t d = 0; d < DEFAULT_FLOWS; d++)
-		if (!(p->what.defaults_off >> d & 1) && default_matches(d, f) && is_ours(p, f))
-			return (int)d;
-	for (size_t i = 0; i < p->what.count; i++) {
-		const struct flow_nlri *n = &p->statement[i].nlri;
-
-		if ((n->family == FLOW_IPV6) == is_v6(f) &&
-		    flow_match(n, f->octets + f->ip, f->len - f->ip))
-			return XDP_STATEMENT_FIRST + (int)i;
-	}
-	return -1;
+	return saved_by_entry(&p->what, p->local, p->local_count, is_v6(f) ? FLOW_IPV6 : FLOW_IPV4,
+			      f->octets + f->ip, f->len - f->ip);
 }
 
 /* ---- The comparison --------------------------------------------------------------------- */
@@ -627,6 +588,8 @@ struct set {
 	struct rule **list; /* in force, in order */
 	size_t count;
 	struct protection protection;
+	bool global;              /* there are no VRFs */
+	unsigned vrf[INTERFACES]; /* which they belong to */
 };
 
 struct outcome {
@@ -637,15 +600,15 @@ struct outcome {
 /* Set: the kernel is not told of changes. */
 static bool stale;
 
-/* What the interface of a test run, loopback, is in. */
 static struct groups groups;
-static unsigned groups_here; /* bit g: the g-th of the file */
+static unsigned groups_of[INTERFACES]; /* bit g: it is in the g-th of the file */
 
 static void groups_change(struct xdp *x)
 {
-	groups_here = below(1 << GROUPS);
-	assert_true(xdp_groups_interface(x, if_nametoindex("lo"),
-					 groups_of_file(&groups, groups_here)));
+	unsigned i = below(INTERFACES);
+
+	groups_of[i] = below(1 << GROUPS);
+	assert_true(xdp_groups_interface(x, ifindex[i], groups_of_file(&groups, groups_of[i])));
 }
 
 static void groups_start(struct xdp *x)
@@ -679,9 +642,9 @@ static int make_scope(struct flow_actions *a)
 	return input;
 }
 
-static bool is_here(const struct rule *r)
+static bool is_here(const struct rule *r, int interface)
 {
-	return r->source <= 0 || (r->source & (int)groups_here) != 0;
+	return r->source <= 0 || (r->source & (int)groups_of[interface]) != 0;
 }
 
 static struct flow_actions make_actions(void)
@@ -702,18 +665,53 @@ static void set_then(struct set *s, struct rule *r)
 	ruleset_touch(&s->rules, r);
 }
 
+static const unsigned vrfs[] = { 0, 1, 2, XDP_VRFS - 1 };
+
+enum {
+	VRFS = sizeof(vrfs) / sizeof(vrfs[0])
+};
+
+static void join_vrf(struct set *s, struct xdp *x, int interface)
+{
+	s->vrf[interface] = s->global ? 0 : vrfs[below(VRFS)];
+	assert_true(vrf_interface(x, ifindex[interface], s->vrf[interface]));
+}
+
+/* One of two distinguishers, so that rules differ in nothing else. */
+static void distinguish(uint8_t room[FLOW_NLRI_MAX], struct flow_nlri *n)
+{
+	assert_true(n->len + FLOW_RD_OCTETS <= FLOW_NLRI_MAX);
+	memmove(room + FLOW_RD_OCTETS, room, n->len);
+	memset(room, 0, FLOW_RD_OCTETS);
+	room[FLOW_RD_OCTETS - 1] = (uint8_t)below(2);
+	n->len += FLOW_RD_OCTETS;
+	n->vpn = true;
+}
+
+static void add_in(struct set *s, const struct flow_nlri *n, unsigned vrf)
+{
+	struct rule *r = ruleset_need_in(&s->rules, n, vrf);
+
+	assert_non_null(r);
+	r->wanted = true;
+	set_then(s, r);
+}
+
 static void add_rule(struct set *s)
 {
 	uint8_t room[FLOW_NLRI_MAX];
 	struct flow_nlri n;
-	struct rule *r;
 
 	if (!make_rule(room, &n))
 		return;
-	r = ruleset_need(&s->rules, &n);
-	assert_non_null(r);
-	r->wanted = true;
-	set_then(s, r);
+	if (s->global || one_in(3)) {
+		add_in(s, &n, 0);
+		return;
+	}
+	distinguish(room, &n);
+	for (int i = 1; i < VRFS; i++)
+		if (one_in(2))
+			add_in(s, &n, vrfs[i]);
 }
 
 /* What was touched, into the kernel.  The counters of what is taken out go with it. */
@@ -760,6 +758,9 @@ static void set_make(struct set *s, struct xdp *x, unsigned want, struct outcome
 	theme = one_in(2) ? below(THEMES) : THEME_ANY;
 	going_on = one_in(4) ? 7 : below(4);
 	protect_make(&s->protection, x);
+	s->global = one_in(2);
+	for (int i = 0; i < INTERFACES; i++)
+		join_vrf(s, x, i);
 	while (want-- > 0)
 		add_rule(s);
 	apply(x, &s->rules);
@@ -787,6 +788,8 @@ static void set_change(struct set *s, struct xdp *x, struct outcome *o)
 	unsigned comes = 1 + below(4);
 
 	ruleset_each(&s->rules, set_unwanted, &(struct unwanting){ &s->rules, 8 });
+	if (one_in(3))
+		join_vrf(s, x, (int)below(INTERFACES));
 	while (comes-- > 0)
 		add_rule(s);
 	if (s->count > 0 && one_in(2)) {
@@ -816,14 +819,17 @@ struct matched {
 	struct rule *rule[MATCHED_MAX];
 };
 
-/* Plain: those that match, up to the first that does not say to go on. */
-static void reference(const struct set *s, const struct frame *f, struct matched *ret)
+/* Plain: those of the VRF that the frame came in by that match, up to the first that does not say
+ * to go on. */
+static void reference(const struct set *s, const struct frame *f, int interface,
+		      struct matched *ret)
 {
 	bool more = f->is_ip && f->len >= f->ip;
 
 	ret->count = 0;
 	for (size_t i = 0; i < s->count && more && ret->count < MATCHED_MAX; i++) {
-		if (is_v6(f) != (s->list[i]->nlri.family == FLOW_IPV6) || !is_here(s->list[i]) ||
+		if (s->list[i]->vrf != s->vrf[interface] || !is_here(s->list[i], interface) ||
+		    is_v6(f) != (s->list[i]->nlri.family == FLOW_IPV6) ||
 		    !flow_match(&s->list[i]->nlri, f->octets + f->ip, f->len - f->ip))
 			continue;
 		ret->rule[ret->count++] = s->list[i];
@@ -905,15 +911,47 @@ static bool right_sample(const struct matched *m, const struct frame *f)
 static uint8_t came_out[FRAME_MAX + 64];
 static size_t came_out_len;
 
-static uint32_t kernel_verdict(const struct xdp *x, const uint8_t *octets, size_t len)
-{
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = octets, .data_size_in = (__u32)len,
-		    .data_out = came_out, .data_size_out = sizeof(came_out), .repeat = 1);
+/* Set: the program for tc is asked. */
+static bool at_tc;
 
-	if (bpf_prog_test_run_opts(xdp_program(x), &opts) < 0)
+static struct xdp *open_either(const struct xdp_image *image, struct err *e)
+{
+	struct xdp *x = xdp_open(at_tc ? NULL : image, NULL, e);
+
+	if (x == NULL || !at_tc || xdp_tc_program(x, image, e) >= 0)
+		return x;
+	xdp_free(x);
+	return NULL;
+}
+
+static uint32_t as_xdp(uint32_t verdict)
+{
+	return verdict == TC_ACT_SHOT               ? XDP_DROP
+	       : verdict == (uint32_t)TC_ACT_UNSPEC ? XDP_PASS
+						    : XDP_ABORTED;
+}
+
+/* Of a frame that comes in by this interface. */
+static uint32_t kernel_verdict_at(struct xdp *x, const uint8_t *octets, size_t len,
+				  unsigned interface)
+{
+	struct xdp_md ctx = { .data_end = (__u32)len, .ingress_ifindex = interface };
+	struct __sk_buff buffer = { .ifindex = interface };
+	int program = at_tc ? xdp_tc_program(x, NULL, NULL) : xdp_program(x);
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = octets, .data_size_in = (__u32)len,
+		    .data_out = came_out, .data_size_out = sizeof(came_out),
+		    .ctx_in = at_tc ? (void *)&buffer : &ctx,
+		    .ctx_size_in = at_tc ? sizeof(buffer) : sizeof(ctx), .repeat = 1);
+
+	if (bpf_prog_test_run_opts(program, &opts) < 0)
 		fail_msg("test run of %zu octets: %s", len, strerror(errno));
 	came_out_len = opts.data_size_out;
-	return opts.retval;
+	return at_tc ? as_xdp(opts.retval) : opts.retval;
+}
+
+static uint32_t kernel_verdict(struct xdp *x, const uint8_t *octets, size_t len)
+{
+	return kernel_verdict_at(x, octets, len, ifindex[0]);
 }
 
 static uint64_t counted(const struct xdp *x, int slot)
@@ -932,9 +970,10 @@ static void print_hex(const char *what, const uint8_t *octets, size_t len)
 	printf("\n");
 }
 
-static void print_difference(const struct set *s, const struct frame *f,
+static void print_difference(const struct set *s, const struct frame *f, int interface,
 			     const struct matched *expected, uint32_t verdict)
 {
+	printf("# by %s, VRF %u\n", interfaces[interface], s->vrf[interface]);
 	print_hex("packet", f->octets + f->ip, f->len > f->ip ? f->len - f->ip : 0);
 	for (size_t i = 0; i < expected->count; i++)
 		print_hex("match", expected->rule[i]->nlri.octets, expected->rule[i]->nlri.len);
@@ -993,10 +1032,10 @@ static bool right_counters(const struct xdp *x, const struct rule *r)
 	       c.dropped_packets == r->reported_counters.dropped_packets;
 }
 
-static bool compare(const struct xdp *x, struct set *s, const struct frame *f,
+static bool compare(struct xdp *x, struct set *s, const struct frame *f, int interface,
 		    const struct matched *m, uint32_t *ret_verdict)
 {
-	uint32_t verdict = kernel_verdict(x, f->octets, f->len);
+	uint32_t verdict = kernel_verdict_at(x, f->octets, f->len, ifindex[interface]);
 	struct rule *drops = first_that(m, discards), *marked = first_that(m, marks);
 	int saved = drops != NULL || marked != NULL ? protected_by(&s->protection, f) : -1;
 	bool right = true;
@@ -1044,6 +1083,12 @@ static uint64_t wrongly_saved(struct xdp *x, const struct set *s, uint64_t *ret_
 	return wrong + saved->lost;
 }
 
+/* Newer kernels make no socket buffer for a test run out of a frame whose IP header is cut. */
+static bool can_be_run(const struct frame *f)
+{
+	return !at_tc || f->len >= f->ip + (is_v6(f) ? 40 : 20);
+}
+
 static unsigned set_size(void)
 {
 	return 1 + below(one_in(SET_MANY_ONE_IN) ? SET_RULES_MANY : SET_RULES);
@@ -1055,6 +1100,7 @@ static void oracle_set(struct set *s, struct xdp *x, struct outcome *o, bool exp
 
 	set_make(s, x, set_size(), o);
 	for (int i = 0; i < SET_FRAMES && o->different == 0; i++) {
+		int interface = (int)below(INTERFACES);
 		struct matched m;
 		uint32_t verdict;
 
@@ -1062,12 +1108,14 @@ static void oracle_set(struct set *s, struct xdp *x, struct outcome *o, bool exp
 			set_change(s, x, o);
 		if (one_in(STEP_FRAMES))
 			groups_change(x);
-		make_frame(&f);
-		reference(s, &f, &m);
-		if (!compare(x, s, &f, &m, &verdict)) {
+		do
+			make_frame(&f);
+		while (!can_be_run(&f));
+		reference(s, &f, interface, &m);
+		if (!compare(x, s, &f, interface, &m, &verdict)) {
 			o->different++;
 			if (explain)
-				print_difference(s, &f, &m, verdict);
+				print_difference(s, &f, interface, &m, verdict);
 		}
 		o->compared++;
 		o->matched += m.count > 0;
@@ -1086,7 +1134,7 @@ static struct outcome oracle(const struct xdp_image *image, uint64_t comparisons
 	static struct set s;
 	struct outcome o = { 0 };
 	struct err e = { 0 };
-	struct xdp *x = xdp_open(image, NULL, &e);
+	struct xdp *x = open_either(image, &e);
 
 	memset(&s, 0, sizeof(s));
 
@@ -1103,12 +1151,10 @@ static struct outcome oracle(const struct xdp_image *image, uint64_t comparisons
 	return o;
 }
 
-static void test_agrees_with_reference(void **state)
+static void agrees(uint64_t n, uint64_t seed)
 {
-	uint64_t n = env_number("HEADGATE_COMPARISONS", COMPARISONS);
-	struct outcome o = oracle(NULL, n, run_seed(), true);
+	struct outcome o = oracle(NULL, n, seed, true);
 
-	(void)state;
 	printf("# %llu comparisons, %llu matched, %llu saved, %llu different\n",
 	       (unsigned long long)o.compared, (unsigned long long)o.matched,
 	       (unsigned long long)o.saved, (unsigned long long)o.different);
@@ -1124,19 +1170,48 @@ static void test_agrees_with_reference(void **state)
 	assert_true(o.refused * 10 <= o.rules);
 }
 
+static void test_agrees_with_reference(void **state)
+{
+	(void)state;
+	agrees(env_number("HEADGATE_COMPARISONS", COMPARISONS), run_seed());
+}
+
+static int to_tc(void **state)
+{
+	(void)state;
+	at_tc = true;
+	return 0;
+}
+
+static int from_tc(void **state)
+{
+	(void)state;
+	at_tc = false;
+	return 0;
+}
+
+/* It is the same source; what differs is how it gets at the frame. */
+static void test_tc_agrees_with_reference(void **state)
+{
+	uint64_t n = env_number("HEADGATE_COMPARISONS", TC_COMPARISONS);
+
+	(void)state;
+	agrees(n < TC_COMPARISONS ? n : TC_COMPARISONS, run_seed() ^ 0x3333);
+}
+
 #ifndef XDP_FAULT_DIR
 #define XDP_FAULT_DIR "."
 #endif
 
 /* An object of the same source with a fault planted in it; skips the test when it was not built. */
-static struct xdp_image faulty(int number)
+static struct xdp_image faulty(const char *hook, int number)
 {
 	char path[512];
 	struct xdp_image image;
 	void *octets;
 	FILE *file;
 
-	(void)snprintf(path, sizeof(path), XDP_FAULT_DIR "/xdp_fault_%d.o", number);
+	(void)snprintf(path, sizeof(path), XDP_FAULT_DIR "/%s_fault_%d.o", hook, number);
 	file = fopen(path, "rb");
 	if (file == NULL) {
 		printf("# %s: %s\n", path, strerror(errno));
@@ -1152,7 +1227,7 @@ static struct xdp_image faulty(int number)
 /* It must be told from the right one. */
 static void finds_fault(int number)
 {
-	struct xdp_image image = faulty(number);
+	struct xdp_image image = faulty(at_tc ? "tc" : "xdp", number);
 	struct outcome o = oracle(&image, FAULT_COMPARISONS, run_seed() ^ 0x5555, false);
 
 	free((void *)image.octets);
@@ -1202,10 +1277,16 @@ static void test_finds_rules_of_other_interfaces(void **state)
 	finds_fault(8);
 }
 
-static void test_finds_samples_that_lie(void **state)
+static void test_finds_ignored_vrf(void **state)
 {
 	(void)state;
 	finds_fault(9);
+}
+
+static void test_finds_samples_that_lie(void **state)
+{
+	(void)state;
+	finds_fault(10);
 }
 
 static void test_finds_stale_table(void **state)
@@ -1222,7 +1303,7 @@ static void test_finds_stale_table(void **state)
 
 static void test_says_why_the_kernel_refuses(void **state)
 {
-	struct xdp_image image = faulty(4);
+	struct xdp_image image = faulty("xdp", 4);
 	struct err e = { 0 };
 
 	(void)state;
@@ -1558,7 +1639,7 @@ static const struct saved_row *saved_by(struct xdp *x, uint32_t entry, const str
 static void test_what_is_saved_is_told_by_rule(void **state)
 {
 	struct xdp *x = open_or_fail();
-	struct locals locals = { .fd = -1 };
+	struct locals locals = { .fd = -1, .bring = protect_bring_locals, .ctx = x };
 	struct xdp_local *local = calloc(1, sizeof(*local));
 	struct enforce_protect all = { 0 };
 	const struct saved_row *row;
@@ -1575,7 +1656,7 @@ static void test_what_is_saved_is_told_by_rule(void **state)
 	*local = (struct xdp_local){ .address = { 0xc0000207 } };
 	ruleset_init(&rs, 1);
 	assert_true(protect_set(x, &all, &e));
-	assert_true(locals_change(&locals, x, local, 1));
+	assert_true(locals_change(&locals, local, 1, NULL));
 	r = host_rule(&rs, 7, true);
 	gone.family = r->nlri.family;
 	gone.vpn = false;
@@ -1876,7 +1957,7 @@ static void limit_is_kept(const struct limit *l)
 	pthread_t thread[2];
 	size_t n = 0;
 	uint64_t passed = 0;
-	double burst = fmax(0.02, (l->packets ? 4 : 6000) / (double)l->rate);
+	double burst = fmax(0.016, (l->packets ? 4 : 6000) / (double)l->rate);
 
 	ruleset_init(&rs, 1);
 	limited_rule(&rs, l);
@@ -1939,8 +2020,11 @@ int main(void)
 		cmocka_unit_test(test_finds_checksum_not_kept),
 		cmocka_unit_test(test_finds_search_that_does_not_go_on),
 		cmocka_unit_test(test_finds_rules_of_other_interfaces),
+		cmocka_unit_test(test_finds_ignored_vrf),
 		cmocka_unit_test(test_finds_samples_that_lie),
 		cmocka_unit_test(test_finds_stale_table),
+		cmocka_unit_test_setup_teardown(test_tc_agrees_with_reference, to_tc, from_tc),
+		cmocka_unit_test_setup_teardown(test_finds_checksum_not_kept, to_tc, from_tc),
 		cmocka_unit_test(test_says_why_the_kernel_refuses),
 		cmocka_unit_test(test_action_changes_in_place),
 		cmocka_unit_test(test_mark_is_what_a_new_header_would_say),

@@ -393,6 +393,21 @@ static const char *each(struct world *w, enum bgp_family f, struct seen *seen, u
 	return seen->text;
 }
 
+static const char *in_order(struct world *w, enum bgp_family first, enum bgp_family last)
+{
+	static struct seen seen;
+	const struct rib_entry *e;
+	struct rib_cursor c;
+
+	seen.s = str_over(seen.text, sizeof(seen.text));
+	seen.text[0] = '\0';
+	seen.most = 99;
+	rib_cursor_init(&c, first, last);
+	while ((e = rib_next(w->rib, &c)) != NULL)
+		(void)see(&seen, e);
+	return seen.text;
+}
+
 static void announce_hex(struct world *w, enum bgp_family f, const char *hex)
 {
 	uint8_t octets[32];
@@ -414,12 +429,92 @@ static void entries_are_visited_in_order(void **state)
 	announce_hex(w, BGP_IPV4_UNICAST, "080a");
 	announce_hex(w, BGP_IPV4_UNICAST, "100a00");
 	announce_hex(w, BGP_IPV4_UNICAST, "00");
-	assert_string_equal(each(w, BGP_IPV4_UNICAST, &seen, 99), " 00 080a 100a00 180a0001");
-	assert_string_equal(each(w, BGP_IPV4_FLOW, &seen, 99),
+	assert_string_equal(each(w, BGP_IPV4_UNICAST, &seen, 99), " 180a0001 080a 100a00 00");
+	assert_string_equal(each(w, BGP_FAMILIES, &seen, 2), " 03810602811e 0118c00002");
+	assert_string_equal(in_order(w, BGP_IPV4_UNICAST, BGP_IPV4_UNICAST),
+			    " 00 080a 100a00 180a0001");
+	assert_string_equal(in_order(w, BGP_IPV6_UNICAST, BGP_IPV4_FLOW),
 			    " 0120c0000201 0118c00002 03810602811e");
-	assert_string_equal(each(w, BGP_FAMILIES, &seen, 5),
-			    " 00 080a 100a00 180a0001 0120c0000201");
-	assert_string_equal(each(w, BGP_IPV6_FLOW, &seen, 99), "");
+	assert_string_equal(in_order(w, BGP_IPV4_UNICAST, BGP_IPV6_FLOW_VPN),
+			    " 00 080a 100a00 180a0001 0120c0000201 0118c00002 03810602811e");
+	assert_string_equal(in_order(w, BGP_IPV6_FLOW, BGP_IPV6_FLOW_VPN), "");
+}
+
+/* ---- A walk and changes ------------------------------------------------------------------- */
+
+enum {
+	WALK_KEYS = 4000,
+	WALK_STAY = 3 /* one in so many is not touched while the walk is under way */
+};
+
+/* destination 10.x.y.0/24: numbers that follow one another are scattered over the order. */
+static struct bgp_nlri walk_key(unsigned n, uint8_t octets[5])
+{
+	unsigned mixed = n * 40503 & 0xffff;
+
+	memcpy(octets, (uint8_t[]){ 1, 24, 10, (uint8_t)(mixed >> 8), (uint8_t)mixed }, 5);
+	return (struct bgp_nlri){ .family = BGP_IPV4_FLOW, .octets = octets, .len = 5 };
+}
+
+static unsigned walk_number(const struct rib_entry *e)
+{
+	struct bgp_nlri n = rib_entry_nlri(e);
+	uint8_t octets[5];
+
+	for (unsigned k = 0; k < WALK_KEYS; k++) {
+		(void)walk_key(k, octets);
+		if (memcmp(octets, n.octets, n.len) == 0)
+			return k;
+	}
+	fail_msg("a key that nobody announced");
+	return 0;
+}
+
+static void walk_toggle(struct world *w, unsigned k)
+{
+	struct rib_origin *o = rib_origin_local(w->rib, "file");
+	uint8_t octets[5];
+	struct bgp_nlri n = walk_key(k, octets);
+
+	if (rib_find(w->rib, &n) == NULL)
+		assert_int_equal(rib_announce(w->rib, o, NULL, NULL, &n, w->a[1]), RIB_DONE);
+	else
+		assert_int_equal(rib_withdraw(w->rib, o, NULL, &n), RIB_DONE);
+	w->heard = str_over(w->text, sizeof(w->text));
+}
+
+static void a_walk_meets_what_stays_once_though_the_rest_changes(void **state)
+{
+	struct world *w = *state;
+	uint32_t dice = 1;
+	unsigned met[WALK_KEYS] = { 0 };
+	uint8_t before[5];
+	struct bgp_nlri last = { .family = BGP_IPV4_FLOW, .octets = before };
+	const struct rib_entry *e;
+	struct rib_cursor c;
+
+	for (unsigned k = 0; k < WALK_KEYS; k++)
+		walk_toggle(w, k);
+	rib_cursor_init(&c, BGP_IPV4_UNICAST, BGP_IPV6_FLOW_VPN);
+	while ((e = rib_next(w->rib, &c)) != NULL) {
+		struct bgp_nlri n = rib_entry_nlri(e);
+		struct flow_nlri a = bgp_flow_nlri(&last), b = bgp_flow_nlri(&n);
+
+		assert_true(last.len == 0 || flow_order(&a, &b) < 0);
+		assert_true(rib_cursor_passed(&c, &n));
+		assert_true(last.len == 0 || rib_cursor_passed(&c, &last));
+		met[walk_number(e)]++;
+		last.len = n.len;
+		memcpy(before, n.octets, n.len);
+		for (int i = 0; i < 3; i++) {
+			unsigned k = (dice = dice * 1103515245 + 12345) >> 16 & 0xfff;
+
+			if (k % WALK_STAY != 0 && k < WALK_KEYS)
+				walk_toggle(w, k); /* it may be the one just met */
+		}
+	}
+	for (unsigned k = 0; k < WALK_KEYS; k++)
+		assert_true(k % WALK_STAY == 0 ? met[k] == 1 : met[k] <= 1);
 }
 
 static void a_withdrawn_entry_is_not_found_though_a_neighbor_still_has_it(void **state)
@@ -510,6 +605,7 @@ int main(void)
 		CASE(a_full_table_refuses_and_says_so_once),
 		CASE(origins_of_ours_have_a_cap),
 		CASE(entries_are_visited_in_order),
+		CASE(a_walk_meets_what_stays_once_though_the_rest_changes),
 		CASE(a_withdrawn_entry_is_not_found_though_a_neighbor_still_has_it),
 		CASE(one_key_in_two_families_is_two_entries),
 		CASE(a_typed_rule_keeps_its_communities_in_their_order),

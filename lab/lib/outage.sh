@@ -57,15 +57,17 @@ no_session_fell() {
 	[[ $fell = 0 ]]
 }
 
-# protected_saved NAME MATCH: what that entry saved from a rule with this match.
+# protected_saved NAME MATCH: what that entry saved from a rule with this match. nftables names no rules.
 protected_saved() {
 	hg r2 show protected -j | "$PYTHON" -c '
 import json, sys
 entries = [json.loads(line) for line in sys.stdin]
-saved = [rule["packets"] for entry in entries if entry["name"] == sys.argv[1]
-         for rule in entry["rules"] if rule["match"] == sys.argv[2]]
+entries = [entry for entry in entries if entry["name"] == sys.argv[1]]
+saved = [rule["packets"] for entry in entries for rule in entry["rules"] if rule["match"] == sys.argv[2]]
+if sys.argv[3] == "nftables":
+    saved = [entry["packets"] for entry in entries]
 print(f"{sum(saved)} packets")
-sys.exit(not sum(saved))' "$1" "$2"
+sys.exit(not sum(saved))' "$1" "$2" "$BACKEND"
 }
 
 scene_outage() {

@@ -4,8 +4,8 @@
   traffic.py send --source A --destination B --port P (--count N | --rate OCTETS --seconds S)
       TCP segments of 1,000 octets (IP header included), as many or as fast as asked
   traffic.py count --interface I --source A --port P --seconds S [--skip S]
-      what arrives of it there in S seconds from the first: packets, octets (IP packet), and octets a second
-      without the first --skip seconds
+      what arrives of it there in S seconds from the first: packets, octets (IP packet), octets a second
+      without the first --skip seconds, and the DSCPs that were seen
   traffic.py flows --interface I --every S
       a flow exporter: one line a flow and interval, "SOURCE DESTINATION PORT PACKETS", connects (SYN) only"""
 
@@ -60,7 +60,7 @@ def send(args):
     print(f"sent {count} packets, {count * SIZE / took if gap else 0:.0f} octets/s")
 
 
-Segment = collections.namedtuple("Segment", "source destination port flags octets")
+Segment = collections.namedtuple("Segment", "source destination port flags octets dscp")
 
 
 def segment(frame):
@@ -73,7 +73,8 @@ def segment(frame):
     else:
         return None
     port = struct.unpack("!H", ip[header + 2:header + 4])[0]
-    return Segment(*(ipaddress.ip_address(address) for address in addresses), port, ip[header + 13], length)
+    dscp = (struct.unpack("!H", ip[:2])[0] >> (2 if kind == 0x0800 else 6)) & 63
+    return Segment(*(ipaddress.ip_address(address) for address in addresses), port, ip[header + 13], length, dscp)
 
 
 def segments(interface):
@@ -89,6 +90,7 @@ def segments(interface):
 def count(args):
     source, end, first = ipaddress.ip_address(args.source), time.monotonic() + PATIENCE, 0
     packets = octets = steady = 0
+    dscp = set()
     for now, found in segments(args.interface):
         if now >= end:
             break
@@ -98,8 +100,10 @@ def count(args):
             first, end = now, now + args.seconds
         packets += 1
         octets += found.octets
+        dscp.add(found.dscp)
         steady += found.octets if now >= first + args.skip else 0
-    print(json.dumps({"packets": packets, "octets": octets, "rate": round(steady / (args.seconds - args.skip))}))
+    print(json.dumps({"packets": packets, "octets": octets, "rate": round(steady / (args.seconds - args.skip)),
+                      "dscp": sorted(dscp)}))
 
 
 def flows(args):

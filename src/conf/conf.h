@@ -30,6 +30,9 @@ enum {
 	CONF_SAMPLE_DEFAULT = 1000,
 	CONF_SAMPLE_MAX = 1000000,
 	CONF_GROUP_MAX = 16383, /* of an AS: 14 bits */
+	CONF_VRFS_MAX = 64,
+	CONF_VRF_TARGETS_MAX = 16,    /* of one VRF */
+	CONF_VRF_INTERFACES_MAX = 16, /* the same */
 	CONF_PROTECT_MAX = 64,
 	CONF_PROTECT_DEFAULTS = 9
 };
@@ -84,6 +87,19 @@ struct conf_group {
 	uint16_t group;
 };
 
+/* vrf red { import target:65000:9; interface red0; table 9; redirect interface scrub0; } */
+struct conf_vrf {
+	char name[64];
+	unsigned line;
+	size_t import_count;
+	uint8_t imports[CONF_VRF_TARGETS_MAX][8]; /* route targets, RFC 4360 4 */
+	size_t interface_count;                   /* packets that come in there belong to the VRF */
+	char interfaces[CONF_VRF_INTERFACES_MAX][16];
+	/* Where a redirect to it goes: a routing table of the kernel's, or out of an interface. */
+	uint32_t table;    /* 0: none */
+	char redirect[16]; /* "": none; never beside a table */
+};
+
 enum conf_backend {
 	CONF_BACKEND_XDP,
 	CONF_BACKEND_NFTABLES,
@@ -94,7 +110,8 @@ enum conf_backend {
 extern const char *const conf_backend_names[CONF_BACKENDS];
 
 /* enforce { interface r2-inet7; interface eth* { mode monitor; group AS:N; } mode enforce|monitor;
- *	hub-away keep|keep N seconds|remove; source ...; backend xdp|nftables|auto; sample N; } */
+ *	hub-away keep|keep N seconds|remove; source ...; backend xdp|nftables|auto; sample N;
+ *	vrf ...; } */
 struct conf_enforce {
 	bool present;
 	size_t interface_count;
@@ -109,6 +126,8 @@ struct conf_enforce {
 	struct conf_source sources[CONF_SOURCES_MAX];
 	enum conf_backend backend;
 	uint32_t sample; /* one in so many packets of a rule that asks for samples */
+	size_t vrf_count;
+	struct conf_vrf vrfs[CONF_VRFS_MAX];
 };
 
 /* protect { route lab { match { source 192.0.2.0/24; } } default ssh off; } */

@@ -261,7 +261,7 @@ static const struct statement enforce_statements[] = {
 	{ "source", enforce_source, FIELD_NONE, NULL, NULL },
 	{ "backend", enforce_backend, FIELD_NONE, NULL, NULL },
 	{ "sample", enforce_sample, FIELD_NONE, NULL, NULL },
-	{ "vrf", refuse, .text = "not supported yet" },
+	{ "vrf", read_vrf, FIELD_NONE, NULL, NULL },
 	{ 0 },
 };
 
@@ -270,6 +270,14 @@ static void finish_sources(struct conf_enforce *e)
 	for (size_t i = 0; i < e->source_count; i++)
 		if (e->sources[i].away == AWAY_UNSAID)
 			e->sources[i].away = e->away;
+}
+
+static bool names_interface(const struct conf_enforce *e)
+{
+	for (size_t i = 0; i < e->vrf_count; i++)
+		if (e->vrfs[i].interface_count > 0)
+			return true;
+	return e->interface_count > 0;
 }
 
 bool read_enforce(struct reader *r, const struct statement *s, void *into)
@@ -282,7 +290,7 @@ bool read_enforce(struct reader *r, const struct statement *s, void *into)
 	r->enforce_line = at.line;
 	if (!read_block(r, s->name, enforce_statements, c))
 		return false;
-	if (c->enforce.interface_count == 0)
+	if (!names_interface(&c->enforce))
 		return fail_at(r, &at, "enforce: names no interface");
 	finish_sources(&c->enforce);
 	c->enforce.present = true;
@@ -298,7 +306,8 @@ bool enforce_equal(const struct conf_enforce *a, const struct conf_enforce *b)
 {
 	if (a->present != b->present || a->interface_count != b->interface_count ||
 	    a->mode != b->mode || a->away != b->away || a->source_count != b->source_count ||
-	    a->backend != b->backend || a->group_count != b->group_count || a->sample != b->sample)
+	    a->backend != b->backend || a->group_count != b->group_count ||
+	    a->vrf_count != b->vrf_count || a->sample != b->sample)
 		return false;
 	for (size_t i = 0; i < a->interface_count; i++)
 		if (strcmp(a->interfaces[i], b->interfaces[i]) != 0 ||
@@ -309,6 +318,9 @@ bool enforce_equal(const struct conf_enforce *a, const struct conf_enforce *b)
 			return false;
 	for (size_t i = 0; i < a->source_count; i++)
 		if (!source_equal(&a->sources[i], &b->sources[i]))
+			return false;
+	for (size_t i = 0; i < a->vrf_count; i++)
+		if (!vrf_equal(&a->vrfs[i], &b->vrfs[i]))
 			return false;
 	return true;
 }

@@ -214,6 +214,27 @@ const char *const conf_backend_names[CONF_BACKENDS] = {
 	[CONF_BACKEND_AUTO] = "auto",
 };
 
+static void put_vrf(const struct out *o, const struct conf_vrf *v)
+{
+	char text[64];
+
+	put_named(o, "\t", "vrf", v->name);
+	put(o, " {\n");
+	for (size_t i = 0; i < v->import_count; i++) {
+		struct str s = str_over(text, sizeof(text));
+
+		flow_target_print(v->imports[i], &s);
+		put(o, "\t\timport %s;\n", text);
+	}
+	for (size_t i = 0; i < v->interface_count; i++)
+		put_text(o, "\t\t", "interface", v->interfaces[i]);
+	if (v->table != 0)
+		put(o, "\t\ttable %u;\n", v->table);
+	if (v->redirect[0] != '\0')
+		put_text(o, "\t\t", "redirect interface", v->redirect);
+	put(o, "\t}\n");
+}
+
 static void put_enforce(const struct out *o, const struct conf_enforce *e)
 {
 	if (!e->present)
@@ -225,7 +246,10 @@ static void put_enforce(const struct out *o, const struct conf_enforce *e)
 	put_away(o, "\t", e->away);
 	for (size_t i = 0; i < e->source_count; i++)
 		put_source(o, &e->sources[i]);
-	put(o, "\tbackend %s;\n\tsample %u;\n}\n", conf_backend_names[e->backend], e->sample);
+	put(o, "\tbackend %s;\n\tsample %u;\n", conf_backend_names[e->backend], e->sample);
+	for (size_t i = 0; i < e->vrf_count; i++)
+		put_vrf(o, &e->vrfs[i]);
+	put(o, "}\n");
 }
 
 static void put_protect(const struct out *o, const struct conf_protect *p)

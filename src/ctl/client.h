@@ -17,6 +17,8 @@
  *   {"event":"rule","seq":2,"op":"remove","family":"ipv4-flow","nlri":"..."}
  *   {"event":"commit","seq":2}
  *   {"event":"verify","id":1,"rules":1204,"digest":"1f0c..."}
+ * A snapshot may take its time: of a rule that changes meanwhile there are two lines in it, and the
+ * last one counts; it may be a "remove".
  * An epoch is new whenever the hub started anew.  A snapshot holds every rule to enforce; rules
  * that a new epoch's snapshot lacks may be removed only after `settled`.  "op":"add" for an NLRI
  * that is there replaces its actions.  Families: ipv4-flow ipv6-flow ipv4-flow-vpn ipv6-flow-vpn.
@@ -27,6 +29,8 @@
  * and, as a whole and in the place of what it said before, its protected flows:
  *   "protected":[{"name":"ssh","match":"...","default":true,"on":true,"packets":0,"octets":0,
  *     "rules":[{"family":"ipv4-flow","nlri":"...","match":"...","packets":0,"octets":0}]}]
+ * and likewise packets that it could not send where their rules redirect or copy them, by reason:
+ *   "redirect-failed":{"TTL spent":0,"no route":2}
  * What was asked by `verify` it answers on the same connection, when all that came before is in
  * force; rules is how many rules it was told and digest the sum of ctl_digest of their NLRIs:
  *   verified {"enforcer":"NAME","id":1,"intended":1204,"kernel":1204,"not-enforced":0,

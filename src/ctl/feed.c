@@ -4,7 +4,9 @@
  * Invariants
  * 1. `begin` and `commit` bracket what changed in one turn of the loop, so that a reload is one
  * change.
- * 2. A snapshot is never inside a bracket: whoever gets one sees all that led to it, once.
+ * 2. A snapshot is never inside a bracket: whoever gets one sees all that led to it, once.  It is
+ *    a bracket of its own, told in slices; of what changes meanwhile it has what its walk has
+ * passed already, for that will be met no more.
  * 3. A sequence number names a bracket and rises by one.
  */
 #include "ctl/hub.h"
@@ -21,23 +23,52 @@ struct feed {
 	json_int_t seq;
 };
 
-static void tell_one(struct ctl_conn *c, void *line)
+struct snapshot {
+	struct answer answer;
+	struct feed *feed;
+	struct rib_cursor at;
+	bool rules; /* for enforcers; else for people */
+};
+
+/* What a line is about, for those that are being told a snapshot. */
+struct line {
+	json_t *json;
+	bool bracket;                 /* brackets, and what stands between two */
+	const struct bgp_nlri *about; /* NULL: not a rule or route */
+};
+
+static void tell_one(struct ctl_conn *c, void *ctx)
 {
-	conn_say(c, json_incref(line));
+	const struct line *l = ctx;
+	const struct snapshot *s = conn_snapshot(c);
+
+	if (s == NULL || (!l->bracket && (l->about == NULL || rib_cursor_passed(&s->at, l->about))))
+		conn_say(c, json_incref(l->json));
 }
 
-static void tell(struct feed *f, enum conn_topic t, json_t *line)
+static void tell(struct feed *f, enum conn_topic t, const struct bgp_nlri *about, json_t *json)
 {
-	if (line != NULL)
-		server_each(f->hub->server, t, tell_one, line);
-	json_decref(line);
+	struct line l = { .json = json, .about = about };
+
+	if (json != NULL)
+		server_each(f->hub->server, t, tell_one, &l);
+	json_decref(json);
+}
+
+static void tell_bracket(struct feed *f, enum conn_topic t, json_t *json)
+{
+	struct line l = { .json = json, .bracket = true };
+
+	if (json != NULL)
+		server_each(f->hub->server, t, tell_one, &l);
+	json_decref(json);
 }
 
 static void tell_all(struct feed *f, json_t *line)
 {
 	json_incref(line);
-	tell(f, CONN_TOPIC_RULES, line);
-	tell(f, CONN_TOPIC_MONITOR, line);
+	tell_bracket(f, CONN_TOPIC_RULES, line);
+	tell_bracket(f, CONN_TOPIC_MONITOR, line);
 }
 
 static json_t *begin(json_int_t seq, bool snapshot)
@@ -106,9 +137,9 @@ void feed_best(struct feed *f, const struct rib_entry *e, const struct rib_path 
 		reports_drop(f->hub->reports, &n);
 	open_bracket(f);
 	if (best != NULL)
-		tell(f, CONN_TOPIC_RULES, add_event(f->seq, &n, best));
+		tell(f, CONN_TOPIC_RULES, &n, add_event(f->seq, &n, best));
 	else
-		tell(f, CONN_TOPIC_RULES,
+		tell(f, CONN_TOPIC_RULES, &n,
 		     json_pack("{s:s, s:I, s:s, s:s, s:o}", "event", "rule", "seq", f->seq, "op",
 			       "remove", "family", bgp_families[n.family].token, "nlri",
 			       show_nlri_hex(&n)));
@@ -130,10 +161,12 @@ static json_t *path_event(struct feed *f, const struct rib_path *p, const char *
 
 void feed_path(struct feed *f, const struct rib_path *p, bool gone)
 {
+	struct bgp_nlri n = rib_entry_nlri(p->entry);
+
 	if (f->hub->stopping || !server_has(f->hub->server, CONN_TOPIC_MONITOR))
 		return;
 	open_bracket(f);
-	tell(f, CONN_TOPIC_MONITOR, path_event(f, p, gone ? "remove" : "add"));
+	tell(f, CONN_TOPIC_MONITOR, &n, path_event(f, p, gone ? "remove" : "add"));
 }
 
 static json_t *neighbor_event(struct feed *f, const struct hub_neighbor *n, const char *text)
@@ -151,7 +184,7 @@ void feed_neighbor(struct feed *f, const struct hub_neighbor *n, const char *tex
 	if (f->hub->stopping || n->bgp == NULL || !server_has(f->hub->server, CONN_TOPIC_MONITOR))
 		return;
 	open_bracket(f);
-	tell(f, CONN_TOPIC_MONITOR, neighbor_event(f, n, text));
+	tell(f, CONN_TOPIC_MONITOR, NULL, neighbor_event(f, n, text));
 }
 
 static json_t *settled(const struct feed *f)
@@ -186,68 +219,95 @@ static bool add_told(void *ctx, const struct rib_entry *e)
 	return true;
 }
 
-void feed_verify(struct feed *f, uint64_t id)
+static json_t *verify_event(const struct feed *f, uint64_t id)
 {
 	struct told t = { 0 };
 	char digest[17];
 
-	close_bracket(f);
 	for (unsigned family = 0; family < BGP_FAMILIES; family++)
 		if (bgp_families[family].flow)
 			rib_each(f->hub->rib, (enum bgp_family)family, add_told, &t);
 	(void)snprintf(digest, sizeof(digest), "%016llx", (unsigned long long)t.digest);
-	tell(f, CONN_TOPIC_RULES,
-	     json_pack("{s:s, s:I, s:I, s:s}", "event", "verify", "id", (json_int_t)id, "rules",
-		       t.rules, "digest", digest));
+	return json_pack("{s:s, s:I, s:I, s:s}", "event", "verify", "id", (json_int_t)id, "rules",
+			 t.rules, "digest", digest);
+}
+
+void feed_verify(struct feed *f, uint64_t id)
+{
+	close_bracket(f);
+	tell_bracket(f, CONN_TOPIC_RULES, verify_event(f, id));
 	server_flush(f->hub->server);
 }
 
 /* ---- Snapshots ---------------------------------------------------------------------------- */
 
-struct snapshot {
-	struct feed *feed;
-	struct ctl_conn *conn;
-};
-
-static bool snapshot_best(void *ctx, const struct rib_entry *e)
+/* What was held back while it was told follows. */
+static void end_snapshot(struct snapshot *s)
 {
-	struct snapshot *s = ctx;
-	const struct rib_path *best = rib_entry_best(e);
-	struct bgp_nlri n = rib_entry_nlri(e);
+	struct ctl_conn *c = s->answer.conn;
+	struct feed *f = s->feed;
+	uint64_t question = s->rules ? verify_question(f->hub->verify) : 0;
 
-	if (best != NULL)
-		conn_say(s->conn, add_event(s->feed->seq, &n, best));
+	close_bracket(f);
+	conn_snapshot_set(c, NULL);
+	conn_say(c, commit(f->seq));
+	if (f->hub->settled)
+		conn_say(c, settled(f));
+	if (question != 0)
+		conn_say(c, verify_event(f, question));
+}
+
+static bool snapshot_entry(struct answer *a)
+{
+	struct snapshot *s = (struct snapshot *)a;
+	struct feed *f = s->feed;
+	const struct rib_entry *e = rib_next(f->hub->rib, &s->at);
+	const struct rib_path *best;
+	struct bgp_nlri n;
+
+	if (e == NULL) {
+		end_snapshot(s);
+		return false;
+	}
+	n = rib_entry_nlri(e);
+	best = rib_entry_best(e);
+	if (s->rules && best != NULL)
+		conn_say(a->conn, add_event(f->seq, &n, best));
+	for (const struct rib_path *p = rib_entry_paths(e); !s->rules && p != NULL; p = p->next)
+		conn_say(a->conn, path_event(f, p, "add"));
 	return true;
 }
 
-static bool snapshot_paths(void *ctx, const struct rib_entry *e)
+static void begin_snapshot(struct snapshot *s, struct ctl_conn *c)
 {
-	struct snapshot *s = ctx;
+	struct feed *f = s->feed;
 
-	for (const struct rib_path *p = rib_entry_paths(e); p != NULL; p = p->next)
-		conn_say(s->conn, path_event(s->feed, p, "add"));
-	return true;
+	rib_cursor_init(&s->at, s->rules ? BGP_IPV4_FLOW : BGP_IPV4_UNICAST, BGP_IPV6_FLOW_VPN);
+	conn_say(c, json_pack("{s:s, s:s, s:b}", "event", "hello", "epoch", f->hub->epoch,
+			      "settled", f->hub->settled));
+	conn_say(c, begin(f->seq, true));
+	for (const struct hub_neighbor *n = f->hub->neighbors; !s->rules && n != NULL; n = n->next)
+		conn_say(c, neighbor_event(f, n, "snapshot"));
 }
 
 void feed_snapshot(struct feed *f, struct ctl_conn *c)
 {
-	bool rules = conn_topic(c) == CONN_TOPIC_RULES;
-	struct snapshot s = { f, c };
+	struct snapshot *s = conn_snapshot(c);
 
-	close_bracket(f);
-	conn_say(c, json_pack("{s:s, s:s, s:b}", "event", "hello", "epoch", f->hub->epoch,
-			      "settled", f->hub->settled));
-	conn_say(c, begin(f->seq, true));
-	for (const struct hub_neighbor *n = f->hub->neighbors; !rules && n != NULL; n = n->next)
-		conn_say(c, neighbor_event(f, n, "snapshot"));
-	for (unsigned family = 0; family < BGP_FAMILIES; family++)
-		if (!rules || bgp_families[family].flow)
-			rib_each(f->hub->rib, (enum bgp_family)family,
-				 rules ? snapshot_best : snapshot_paths, &s);
-	conn_say(c, commit(f->seq));
-	if (f->hub->settled)
-		conn_say(c, settled(f));
-	server_flush(f->hub->server);
+	if (s == NULL) {
+		s = malloc(sizeof(*s));
+		if (s == NULL) {
+			conn_say(c, NULL); /* it ends */
+			return;
+		}
+		s->answer.step = snapshot_entry;
+		s->feed = f;
+		s->rules = conn_topic(c) == CONN_TOPIC_RULES;
+		conn_snapshot_set(c, s);
+		answer_start(f->hub->answers, c, &s->answer);
+	}
+	close_bracket(f); /* in which it has no part */
+	begin_snapshot(s, c);
 }
 
 /* ---- Life --------------------------------------------------------------------------------- */

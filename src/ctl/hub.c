@@ -351,11 +351,12 @@ static bool make_parts(struct hub *h, struct err *e)
 		return err_at(e, 0, 0, "out of memory");
 	h->rib = rib_new(h->attrs, &rc);
 	h->feed = feed_new(h);
-	h->reports = reports_new();
+	h->reports = reports_new(h->loop);
 	h->verify = verify_new(h);
 	h->protected = protected_new();
+	h->answers = answers_new(h->loop);
 	if (h->rib == NULL || h->feed == NULL || h->reports == NULL || h->verify == NULL ||
-	    h->protected == NULL)
+	    h->protected == NULL || h->answers == NULL)
 		return err_at(e, 0, 0, "out of memory");
 	rib_clock_set(h->rib, loop_now, h->loop);
 	h->file = rib_origin_local(h->rib, "file");
@@ -432,6 +433,10 @@ void hub_stop(struct hub *h)
 		feed_stop(h->feed);
 	if (h->verify != NULL)
 		verify_stop(h->verify);
+	if (h->reports != NULL)
+		reports_stop(h->reports);
+	if (h->answers != NULL)
+		answers_stop(h->answers);
 	if (h->server != NULL)
 		server_stop(h->server);
 	if (h->speaker != NULL)
@@ -462,6 +467,8 @@ void hub_free(struct hub *h)
 		verify_free(h->verify);
 	if (h->protected != NULL)
 		protected_free(h->protected);
+	if (h->answers != NULL)
+		answers_free(h->answers);
 	if (h->server != NULL)
 		server_free(h->server);
 	conf_free(h->conf);

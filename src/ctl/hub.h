@@ -12,11 +12,14 @@
 #include "ctl/ctl.h"
 #include "rib/rib.h"
 
+struct answers;
 struct ctl_conn;
 struct feed;
 struct protected;
+struct report;
 struct reports;
 struct server;
+struct snapshot;
 struct verify;
 
 struct hub_neighbor {
@@ -38,6 +41,7 @@ struct hub {
 	bool file_withdrawn; /* `withdraw all` took rules of the file: the next reload brings them
 				back */
 	struct server *server;
+	struct answers *answers;
 	struct feed *feed;
 	struct reports *reports;
 	struct verify *verify;
@@ -66,11 +70,18 @@ void conn_say(struct ctl_conn *c, json_t *line);
 void conn_ok(struct ctl_conn *c);
 /* e may have a place (line > 0) in the command. Returns nothing to go on with. */
 void conn_fail(struct ctl_conn *c, const struct err *e);
-/* Its next command waits until it is released. */
+/* Its next command waits until it is released as often as it was held. */
 void conn_hold(struct ctl_conn *c);
 void conn_release(struct ctl_conn *c);
 /* Who is on the other end: "user:root". */
 const char *conn_principal(const struct ctl_conn *c);
+
+/* Octets that were said and are not read yet. */
+size_t conn_unread(const struct ctl_conn *c);
+/* They are few, and it has missed nothing that it will be told again. */
+bool conn_wants_more(const struct ctl_conn *c);
+/* Hands to the loop what was said. */
+void conn_flush(struct ctl_conn *c);
 
 enum conn_topic {
 	CONN_TOPIC_NONE,
@@ -81,6 +92,9 @@ enum conn_topic {
 
 void conn_topic_set(struct ctl_conn *c, enum conn_topic t);
 enum conn_topic conn_topic(const struct ctl_conn *c);
+/* The snapshot that it is being told; NULL: none. */
+void conn_snapshot_set(struct ctl_conn *c, struct snapshot *s);
+struct snapshot *conn_snapshot(const struct ctl_conn *c);
 bool server_has(const struct server *s, enum conn_topic t);
 /* Hands to the loop what was said to subscribers. */
 void server_flush(struct server *s);
@@ -88,6 +102,27 @@ void server_flush(struct server *s);
  * (feed_snapshot) once it has read what is on its way. */
 void server_each(struct server *s, enum conn_topic t, void (*visit)(struct ctl_conn *c, void *ctx),
 		 void *ctx);
+
+/* ---- answer.c ------------------------------------------------------------------------------ */
+
+/* An answer that may be long; first in what its step needs to know. */
+struct answer {
+	struct answer *next;
+	struct ctl_conn *conn;
+	bool gone; /* answer.c's: the connection is going */
+	/* Says a little more, of one rule perhaps.  False: that was all, the closing line too. */
+	bool (*step)(struct answer *a);
+};
+
+struct answers *answers_new(uv_loop_t *loop);
+void answers_stop(struct answers *all);
+void answers_free(struct answers *all);
+/* Takes a over, which malloc gave. */
+void answer_start(struct answers *all, struct ctl_conn *c, struct answer *a);
+/* A connection has read what it was told. */
+void answers_go_on(struct answers *all);
+/* The connection is going. */
+void answers_gone(struct answers *all, const struct ctl_conn *c);
 
 /* ---- verbs.c ------------------------------------------------------------------------------- */
 
@@ -108,7 +143,8 @@ json_t *show_hex(const void *octets, size_t len);
 struct feed *feed_new(struct hub *h);
 void feed_stop(struct feed *f);
 void feed_free(struct feed *f);
-/* Everything as it is now, to one connection, by its topic. */
+/* Everything as it is, to one connection, by its topic.  It is told in slices, and of what changes
+ * meanwhile that which has had its turn. */
 void feed_snapshot(struct feed *f, struct ctl_conn *c);
 void feed_best(struct feed *f, const struct rib_entry *e, const struct rib_path *best);
 void feed_path(struct feed *f, const struct rib_path *p, bool gone);
@@ -123,12 +159,17 @@ void feed_verify(struct feed *f, uint64_t id);
 struct reporter {
 	struct reporter *next;
 	const struct ctl_conn *from;
-	uint64_t asked; /* the id of a question it has not answered; verify.c's */
+	struct report *reports; /* what it said */
+	uint64_t asked;         /* the id of a question it has not answered; verify.c's */
+	json_t *states;         /* how many of its rules are in which state */
+	json_t *reasons;        /* of those that are not enforced, why */
+	json_t *failed;         /* as it said of redirects; NULL: it said nothing */
 	char name[64];
 	char label[72]; /* the name, with #2 and so on behind it when another has it too */
 };
 
-struct reports *reports_new(void);
+struct reports *reports_new(uv_loop_t *loop);
+void reports_stop(struct reports *r);
 void reports_free(struct reports *r);
 /* Takes the JSON of one `report` command. */
 bool reports_take(struct reports *r, const struct ctl_conn *from, json_t *report, struct err *e);
@@ -143,16 +184,15 @@ struct reporter *reports_reporter(const struct reports *r, const struct ctl_conn
 void reports_each_reporter(const struct reports *r, void (*visit)(struct reporter *r, void *ctx),
 			   void *ctx);
 
-/* What each reporter says of this rule, or of any. */
+/* What each reporter says of this rule. */
 typedef void reports_visit(void *ctx, const struct reporter *r, const json_t *what);
 void reports_each_of(const struct reports *r, const struct bgp_nlri *n, reports_visit *visit,
 		     void *ctx);
-void reports_each(struct reports *r, reports_visit *visit, void *ctx);
 
 /* ---- metrics.c ----------------------------------------------------------------------------- */
 
-/* Everything that can be counted, to one connection. */
-void metrics_say(struct hub *h, struct ctl_conn *c);
+/* Everything that can be counted, to one connection, in slices. */
+bool metrics_say(struct hub *h, struct ctl_conn *c);
 
 /* ---- verify.c ------------------------------------------------------------------------------ */
 
@@ -163,6 +203,8 @@ void verify_free(struct verify *v);
 bool verify_ask(struct verify *v, struct ctl_conn *asker, struct err *e);
 /* Takes the JSON of one `verified` command. */
 bool verify_take(struct verify *v, const struct ctl_conn *from, json_t *answer, struct err *e);
+/* The id of the question that is under way; 0: none is. */
+uint64_t verify_question(const struct verify *v);
 /* The connection goes; before reports_forget. */
 void verify_gone(struct verify *v, const struct ctl_conn *c);
 

@@ -13,24 +13,34 @@
 
 struct metric;
 
-/* Where samples of one metric go. */
+struct path_counts {
+	json_int_t best, valid, not_validated;
+};
+
+/* An answer: the metrics one after the other, the rules of one that wants them one after the other.
+ */
 struct scrape {
+	struct answer answer;
 	struct hub *hub;
-	struct ctl_conn *conn;
 	const struct metric *metric;
+	bool begun; /* with the rules of this metric */
+	struct rib_cursor at;
+	struct path_counts counts[BGP_FAMILIES];
 };
 
 struct metric {
 	const char *name, *type, *help;
 	void (*samples)(struct scrape *s);
 	const char *member; /* of show_neighbor, or of a report: where the value is */
+	/* Looks at each rule, ahead of samples; NULL: at none. */
+	void (*rule)(struct scrape *s, const struct rib_entry *e);
 };
 
 /* Takes labels over. */
 static void sample(struct scrape *s, json_t *labels, json_int_t value)
 {
-	conn_say(s->conn, json_pack("{s:s, s:o, s:I}", "metric", s->metric->name, "labels", labels,
-				    "value", value));
+	conn_say(s->answer.conn, json_pack("{s:s, s:o, s:I}", "metric", s->metric->name, "labels",
+					   labels, "value", value));
 }
 
 /* ---- The hub and its neighbors ------------------------------------------------------------ */
@@ -107,34 +117,28 @@ static void neighbor_routes(struct scrape *s)
 
 /* ---- Rules -------------------------------------------------------------------------------- */
 
-struct path_counts {
-	json_int_t best, valid, not_validated;
-};
-
-static bool count_paths(void *ctx, const struct rib_entry *e)
+static void count_paths(struct scrape *s, const struct rib_entry *e)
 {
-	struct path_counts *c = ctx;
+	struct path_counts *c = &s->counts[s->at.family];
 
 	for (const struct rib_path *p = rib_entry_paths(e); p != NULL; p = p->next)
 		*(!p->valid                       ? &c->not_validated
 		  : rib_entry_best(p->entry) == p ? &c->best
 						  : &c->valid) += 1;
-	return true;
 }
 
 static void rules_by_state(struct scrape *s)
 {
 	for (unsigned f = 0; f < BGP_FAMILIES; f++) {
 		const char *family = bgp_families[f].token;
-		struct path_counts c = { 0 };
+		const struct path_counts *c = &s->counts[f];
 
 		if (!bgp_families[f].flow)
 			continue;
-		rib_each(s->hub->rib, (enum bgp_family)f, count_paths, &c);
-		sample(s, json_pack("{s:s, s:s}", "family", family, "state", "best"), c.best);
-		sample(s, json_pack("{s:s, s:s}", "family", family, "state", "valid"), c.valid);
+		sample(s, json_pack("{s:s, s:s}", "family", family, "state", "best"), c->best);
+		sample(s, json_pack("{s:s, s:s}", "family", family, "state", "valid"), c->valid);
 		sample(s, json_pack("{s:s, s:s}", "family", family, "state", "not validated"),
-		       c.not_validated);
+		       c->not_validated);
 	}
 }
 
@@ -150,52 +154,45 @@ static void enforcers(struct scrape *s)
 	reports_each_reporter(s->hub->reports, one_enforcer, s);
 }
 
-/* Reports counted by two labels. */
-struct tally {
-	json_t *counts; /* by enforcer, then by what the second label says */
-	const char *member, *only_state;
-};
-
-static void count_report(void *ctx, const struct reporter *r, const json_t *what)
+/* A sample for each of what one enforcer has counted. */
+static void counts_of(struct scrape *s, const struct reporter *r, json_t *counts)
 {
-	const struct tally *t = ctx;
-	const char *key = json_string_value(json_object_get(what, t->member));
-	const char *state = json_string_value(json_object_get(what, "state"));
-	json_t *of = json_object_get(t->counts, r->label);
+	const char *key;
+	json_t *count;
 
-	if (t->only_state != NULL && strcmp(state, t->only_state) != 0)
-		return;
-	if (of == NULL) {
-		of = json_object();
-		(void)json_object_set_new(t->counts, r->label, of);
-	}
-	(void)json_object_set_new(of, key,
-				  json_integer(json_integer_value(json_object_get(of, key)) + 1));
+	json_object_foreach(counts, key, count)
+		sample(s, json_pack("{s:s, s:s}", "enforcer", r->label, s->metric->member, key),
+		       json_integer_value(count));
 }
 
-static void tally_reports(struct scrape *s, const char *only_state)
+static void states_of(struct reporter *r, void *ctx)
 {
-	struct tally t = { .counts = json_object(),
-			   .member = s->metric->member,
-			   .only_state = only_state };
-	const char *enforcer, *key;
-	json_t *of, *count;
+	counts_of(ctx, r, r->states);
+}
 
-	reports_each(s->hub->reports, count_report, &t);
-	json_object_foreach(t.counts, enforcer, of) json_object_foreach(of, key, count)
-		sample(s, json_pack("{s:s, s:s}", "enforcer", enforcer, t.member, key),
-		       json_integer_value(count));
-	json_decref(t.counts);
+static void reasons_of(struct reporter *r, void *ctx)
+{
+	counts_of(ctx, r, r->reasons);
+}
+
+static void failed_redirects(struct reporter *r, void *ctx)
+{
+	counts_of(ctx, r, r->failed);
+}
+
+static void redirects(struct scrape *s)
+{
+	reports_each_reporter(s->hub->reports, failed_redirects, s);
 }
 
 static void rules_of_enforcer(struct scrape *s)
 {
-	tally_reports(s, NULL);
+	reports_each_reporter(s->hub->reports, states_of, s);
 }
 
 static void rules_not_enforced(struct scrape *s)
 {
-	tally_reports(s, "not-enforced");
+	reports_each_reporter(s->hub->reports, reasons_of, s);
 }
 
 /* ---- Counters of rules -------------------------------------------------------------------- */
@@ -231,59 +228,98 @@ static void one_counter(void *ctx, const struct reporter *r, const json_t *what)
 	       json_integer_value(json_object_get(what, c->scrape->metric->member)));
 }
 
-static bool counters_of_entry(void *ctx, const struct rib_entry *e)
+static void rule_counter(struct scrape *s, const struct rib_entry *e)
 {
-	struct scrape *s = ctx;
 	struct bgp_nlri n = rib_entry_nlri(e);
 	struct counted c = { s, &n };
 
 	reports_each_of(s->hub->reports, &n, one_counter, &c);
-	return true;
-}
-
-static void rule_counter(struct scrape *s)
-{
-	for (unsigned f = 0; f < BGP_FAMILIES; f++)
-		if (bgp_families[f].flow)
-			rib_each(s->hub->rib, (enum bgp_family)f, counters_of_entry, s);
 }
 
 /* ---- All of them -------------------------------------------------------------------------- */
 
 /* clang-format off */
 static const struct metric metrics[] = {
-	{ "headgate_info", "gauge", "The daemon's version.", hub_info, NULL },
-	{ "headgate_settled", "gauge", "1 when every neighbor has sent its routes, or had its time to.", hub_settled, NULL },
-	{ "headgate_neighbor_state", "gauge", "1 for the state that the session is in.", neighbor_state, NULL },
-	{ "headgate_neighbor_up_seconds", "gauge", "How long the session has been up.", neighbor_number, "up-seconds" },
-	{ "headgate_neighbor_messages_received_total", "counter", "Messages from the neighbor.", neighbor_number, "messages-received" },
-	{ "headgate_neighbor_messages_sent_total", "counter", "Messages to the neighbor.", neighbor_number, "messages-sent" },
-	{ "headgate_neighbor_updates_received_total", "counter", "UPDATEs from the neighbor.", neighbor_number, "updates-received" },
-	{ "headgate_neighbor_updates_sent_total", "counter", "UPDATEs to the neighbor.", neighbor_number, "updates-sent" },
-	{ "headgate_neighbor_updates_malformed_total", "counter", "UPDATEs with a fault (RFC 7606).", neighbor_number, "updates-malformed" },
-	{ "headgate_neighbor_refused_total", "counter", "Routes for which there was no room.", neighbor_number, "refused" },
-	{ "headgate_neighbor_routes_received", "gauge", "Routes in the neighbor's Adj-RIB-In.", neighbor_routes, "received" },
-	{ "headgate_neighbor_routes_accepted", "gauge", "Those of them that are valid.", neighbor_routes, "accepted" },
-	{ "headgate_neighbor_routes_advertised", "gauge", "Routes in the neighbor's Adj-RIB-Out.", neighbor_routes, "advertised" },
-	{ "headgate_rules", "gauge", "Paths of rules, by what the decision made of them.", rules_by_state, NULL },
-	{ "headgate_enforcer_up", "gauge", "1 for each enforcer that is connected.", enforcers, NULL },
-	{ "headgate_enforcer_rules", "gauge", "Rules that an enforcer has reported, by state.", rules_of_enforcer, "state" },
-	{ "headgate_rules_not_enforced", "gauge", "Rules that an enforcer does not enforce, by reason.", rules_not_enforced, "reason" },
-	{ "headgate_rule_matched_packets_total", "counter", "Packets that the rule matched.", rule_counter, "packets" },
-	{ "headgate_rule_matched_octets_total", "counter", "Octets of IP packets that the rule matched.", rule_counter, "octets" },
-	{ "headgate_rule_dropped_packets_total", "counter", "Those of the packets that were dropped.", rule_counter, "dropped-packets" },
-	{ "headgate_rule_dropped_octets_total", "counter", "Those of the octets that were dropped.", rule_counter, "dropped-octets" },
+	{ "headgate_info", "gauge", "The daemon's version.", hub_info, NULL, NULL },
+	{ "headgate_settled", "gauge", "1 when every neighbor has sent its routes, or had its time to.", hub_settled, NULL, NULL },
+	{ "headgate_neighbor_state", "gauge", "1 for the state that the session is in.", neighbor_state, NULL, NULL },
+	{ "headgate_neighbor_up_seconds", "gauge", "How long the session has been up.", neighbor_number, "up-seconds", NULL },
+	{ "headgate_neighbor_messages_received_total", "counter", "Messages from the neighbor.", neighbor_number, "messages-received", NULL },
+	{ "headgate_neighbor_messages_sent_total", "counter", "Messages to the neighbor.", neighbor_number, "messages-sent", NULL },
+	{ "headgate_neighbor_updates_received_total", "counter", "UPDATEs from the neighbor.", neighbor_number, "updates-received", NULL },
+	{ "headgate_neighbor_updates_sent_total", "counter", "UPDATEs to the neighbor.", neighbor_number, "updates-sent", NULL },
+	{ "headgate_neighbor_updates_malformed_total", "counter", "UPDATEs with a fault (RFC 7606).", neighbor_number, "updates-malformed", NULL },
+	{ "headgate_neighbor_refused_total", "counter", "Routes for which there was no room.", neighbor_number, "refused", NULL },
+	{ "headgate_neighbor_routes_received", "gauge", "Routes in the neighbor's Adj-RIB-In.", neighbor_routes, "received", NULL },
+	{ "headgate_neighbor_routes_accepted", "gauge", "Those of them that are valid.", neighbor_routes, "accepted", NULL },
+	{ "headgate_neighbor_routes_advertised", "gauge", "Routes in the neighbor's Adj-RIB-Out.", neighbor_routes, "advertised", NULL },
+	{ "headgate_rules", "gauge", "Paths of rules, by what the decision made of them.", rules_by_state, NULL, count_paths },
+	{ "headgate_enforcer_up", "gauge", "1 for each enforcer that is connected.", enforcers, NULL, NULL },
+	{ "headgate_enforcer_rules", "gauge", "Rules that an enforcer has reported, by state.", rules_of_enforcer, "state", NULL },
+	{ "headgate_rules_not_enforced", "gauge", "Rules that an enforcer does not enforce, by reason.", rules_not_enforced, "reason", NULL },
+	{ "headgate_enforcer_redirect_failed_total", "counter", "Packets that could not be sent where their rule redirects or copies them, by reason.", redirects, "reason", NULL },
+	{ "headgate_rule_matched_packets_total", "counter", "Packets that the rule matched.", NULL, "packets", rule_counter },
+	{ "headgate_rule_matched_octets_total", "counter", "Octets of IP packets that the rule matched.", NULL, "octets", rule_counter },
+	{ "headgate_rule_dropped_packets_total", "counter", "Those of the packets that were dropped.", NULL, "dropped-packets", rule_counter },
+	{ "headgate_rule_dropped_octets_total", "counter", "Those of the octets that were dropped.", NULL, "dropped-octets", rule_counter },
 };
 /* clang-format on */
 
-void metrics_say(struct hub *h, struct ctl_conn *c)
-{
-	struct scrape s = { .hub = h, .conn = c };
+enum {
+	METRICS = sizeof(metrics) / sizeof(metrics[0])
+};
 
-	for (size_t i = 0; i < sizeof(metrics) / sizeof(metrics[0]); i++) {
-		s.metric = &metrics[i];
-		conn_say(c, json_pack("{s:s, s:s, s:s}", "metric", metrics[i].name, "type",
-				      metrics[i].type, "help", metrics[i].help));
-		s.metric->samples(&s);
+/* The next rule of the metric at hand; false: it has seen them all. */
+static bool next_rule(struct scrape *s)
+{
+	const struct rib_entry *e;
+
+	if (s->metric->rule == NULL)
+		return false;
+	if (!s->begun)
+		rib_cursor_init(&s->at, BGP_IPV4_FLOW, BGP_IPV6_FLOW_VPN);
+	s->begun = true;
+	e = rib_next(s->hub->rib, &s->at);
+	if (e != NULL)
+		s->metric->rule(s, e);
+	return e != NULL;
+}
+
+static void say_metric(struct scrape *s)
+{
+	const struct metric *m = s->metric;
+
+	conn_say(s->answer.conn,
+		 json_pack("{s:s, s:s, s:s}", "metric", m->name, "type", m->type, "help", m->help));
+}
+
+static bool step(struct answer *a)
+{
+	struct scrape *s = (struct scrape *)a;
+
+	if (next_rule(s))
+		return true;
+	if (s->metric->samples != NULL)
+		s->metric->samples(s);
+	s->begun = false;
+	if (++s->metric == metrics + METRICS) {
+		conn_ok(a->conn);
+		return false;
 	}
+	say_metric(s);
+	return true;
+}
+
+bool metrics_say(struct hub *h, struct ctl_conn *c)
+{
+	struct scrape *s = calloc(1, sizeof(*s));
+
+	if (s == NULL)
+		return false;
+	s->answer.step = step;
+	s->hub = h;
+	s->metric = metrics;
+	answer_start(h->answers, c, &s->answer);
+	say_metric(s);
+	return true;
 }

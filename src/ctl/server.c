@@ -2,9 +2,10 @@
 /* server.c - the control socket: lines in, lines of JSON out, and who is on the other end.
  *
  * Invariants
- * 1. What waits to be sent to a connection is bounded: a client that asks faster than it reads is
- * not read from (OUT_HIGH); a subscriber that falls behind is given a new snapshot instead of the
- *    changes it missed (OUT_LAG).
+ * 1. What waits to be sent to a connection is bounded, with what it costs to keep: a client that
+ * asks faster than it reads is not read from (OUT_HIGH); a subscriber that falls behind is given a
+ * new snapshot instead of the changes it missed (OUT_LAG); answers to commands that came together
+ *    leave together.
  * 2. Only who may write to the socket's file may connect: root, or the configured group.
  */
 #include "ctl/hub.h"
@@ -27,8 +28,10 @@ enum {
 	CONNECTIONS_MAX = 256, /* a script that leaks them must not eat our descriptors */
 	PRINCIPAL_MAX = 48,
 	READ_SIZE = 64 * 1024,
+	OUT_SMALL = 512,     /* octets, at first, of room for what is said */
 	OUT_HIGH = 32 << 20, /* octets on their way at which we stop reading commands */
 	OUT_LAG = 4 << 20,   /* ... at which a subscriber misses changes */
+	OUT_LOW = 256 << 10, /* ... at which the next slice of an answer has to wait */
 	BACKLOG = 16
 };
 
@@ -38,7 +41,8 @@ struct ctl_conn {
 	struct server *server;
 	enum conn_topic topic;
 	bool closing, paused, lagging;
-	bool held; /* its last command is still being carried out */
+	unsigned held; /* not 0: its last command is still being carried out */
+	struct snapshot *snapshot;
 	char *in;
 	size_t in_len, in_size;
 	char *out; /* said, not yet handed to the loop */
@@ -79,6 +83,7 @@ static void conn_close(struct ctl_conn *c)
 	if (c->closing)
 		return;
 	c->closing = true;
+	answers_gone(c->server->hub->answers, c);
 	verify_gone(c->server->hub->verify, c);
 	reports_forget(c->server->hub->reports, c);
 	protected_forget(c->server->hub->protected, c);
@@ -90,7 +95,7 @@ static void conn_close(struct ctl_conn *c)
 struct sending {
 	uv_write_t request;
 	struct ctl_conn *conn;
-	size_t len;
+	size_t cost;
 	char *text;
 };
 
@@ -102,7 +107,7 @@ static void caught_up(struct ctl_conn *c)
 		c->lagging = false;
 		feed_snapshot(c->server->hub->feed, c);
 	}
-	if (c->paused && !c->held)
+	if (c->paused && c->held == 0)
 		read_on(c);
 }
 
@@ -110,17 +115,19 @@ static void sent(uv_write_t *request, int status)
 {
 	struct sending *s = (struct sending *)request;
 	struct ctl_conn *c = s->conn;
+	const struct server *server = c->server;
 
-	c->on_its_way -= s->len;
+	c->on_its_way -= s->cost;
 	free(s->text);
 	free(s);
 	if (status < 0)
 		conn_close(c);
 	else if (!c->closing && c->on_its_way == 0)
 		caught_up(c);
+	answers_go_on(server->hub->answers);
 }
 
-static void flush(struct ctl_conn *c)
+void conn_flush(struct ctl_conn *c)
 {
 	struct sending *s;
 	uv_buf_t buf;
@@ -132,13 +139,13 @@ static void flush(struct ctl_conn *c)
 		conn_close(c);
 		return;
 	}
-	*s = (struct sending){ .conn = c, .len = c->out_len, .text = c->out };
+	*s = (struct sending){ .conn = c, .cost = sizeof(*s) + c->out_size, .text = c->out };
+	buf = uv_buf_init(s->text, (unsigned)c->out_len);
 	c->out = NULL;
 	c->out_len = c->out_size = 0;
-	c->on_its_way += s->len;
-	buf = uv_buf_init(s->text, (unsigned)s->len);
+	c->on_its_way += s->cost;
 	if (uv_write(&s->request, (uv_stream_t *)&c->pipe, &buf, 1, sent) != 0) {
-		c->on_its_way -= s->len;
+		c->on_its_way -= s->cost;
 		free(s->text);
 		free(s);
 		conn_close(c);
@@ -147,7 +154,7 @@ static void flush(struct ctl_conn *c)
 
 static bool out_room(struct ctl_conn *c, size_t more)
 {
-	size_t size = c->out_size > 0 ? c->out_size : 4096;
+	size_t size = c->out_size > 0 ? c->out_size : OUT_SMALL;
 	char *bigger;
 
 	while (size - c->out_len < more)
@@ -173,7 +180,7 @@ void conn_say(struct ctl_conn *c, json_t *line)
 		c->out_len += len;
 		c->out[c->out_len++] = '\n';
 		if (c->out_len >= READ_SIZE)
-			flush(c);
+			conn_flush(c);
 	}
 	json_decref(line);
 }
@@ -194,6 +201,26 @@ void conn_fail(struct ctl_conn *c, const struct err *e)
 	if (line != NULL && e->source != NULL)
 		(void)json_object_set_new(line, "source", json_string(e->source));
 	conn_say(c, line);
+}
+
+size_t conn_unread(const struct ctl_conn *c)
+{
+	return c->on_its_way + c->out_len;
+}
+
+bool conn_wants_more(const struct ctl_conn *c)
+{
+	return !c->lagging && conn_unread(c) < OUT_LOW;
+}
+
+void conn_snapshot_set(struct ctl_conn *c, struct snapshot *s)
+{
+	c->snapshot = s;
+}
+
+struct snapshot *conn_snapshot(const struct ctl_conn *c)
+{
+	return c->snapshot;
 }
 
 const char *conn_principal(const struct ctl_conn *c)
@@ -217,7 +244,7 @@ void server_each(struct server *s, enum conn_topic t, void (*visit)(struct ctl_c
 	for (struct ctl_conn *c = s != NULL ? s->connections : NULL; c != NULL; c = c->next) {
 		if (c->closing || c->topic != t || c->lagging)
 			continue;
-		if (c->on_its_way + c->out_len > OUT_LAG) {
+		if (conn_unread(c) > OUT_LAG) {
 			c->lagging = true;
 			continue;
 		}
@@ -236,7 +263,7 @@ bool server_has(const struct server *s, enum conn_topic t)
 void server_flush(struct server *s)
 {
 	for (struct ctl_conn *c = s != NULL ? s->connections : NULL; c != NULL; c = c->next)
-		flush(c);
+		conn_flush(c);
 }
 
 /* ---- In ----------------------------------------------------------------------------------- */
@@ -248,17 +275,17 @@ static void run_lines(struct ctl_conn *c)
 
 	if (c->in_len == 0)
 		return; /* there may be no buffer yet */
-	while (!c->closing && !c->held && c->on_its_way < OUT_HIGH &&
+	while (!c->closing && c->held == 0 && c->on_its_way < OUT_HIGH &&
 	       (end = memchr(c->in + done, '\n', c->in_len - done)) != NULL) {
 		size_t len = (size_t)(end - (c->in + done));
 
 		verbs_run(c->server->hub, c, c->in + done, len);
 		done += len + 1;
-		flush(c);
 	}
+	conn_flush(c);
 	memmove(c->in, c->in + done, c->in_len - done);
 	c->in_len -= done;
-	if (!c->closing && (c->held || c->on_its_way >= OUT_HIGH)) {
+	if (!c->closing && (c->held > 0 || c->on_its_way >= OUT_HIGH)) {
 		c->paused = true;
 		(void)uv_read_stop((uv_stream_t *)&c->pipe);
 	}
@@ -299,7 +326,7 @@ static void got(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf)
 
 		(void)err_at(&e, 0, 0, "a command of more than %d octets", CTL_LINE_MAX);
 		conn_fail(c, &e);
-		flush(c);
+		conn_flush(c);
 		conn_close(c);
 	}
 }
@@ -314,14 +341,14 @@ static void read_on(struct ctl_conn *c)
 
 void conn_hold(struct ctl_conn *c)
 {
-	c->held = true;
+	c->held++;
 }
 
 void conn_release(struct ctl_conn *c)
 {
-	c->held = false;
-	flush(c);
-	if (c->paused && c->on_its_way < OUT_HIGH)
+	c->held--;
+	conn_flush(c);
+	if (c->held == 0 && c->paused && c->on_its_way < OUT_HIGH)
 		read_on(c);
 }
 

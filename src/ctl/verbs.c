@@ -2,11 +2,13 @@
 /* verbs.c - the verb table: what may be said on the control socket, and what it does.
  *
  * A verb reads its words from the lexer, acts, and answers exactly once: conn_ok or conn_fail,
- * after whatever lines it has to say.  A command that is wrong anywhere does nothing.
+ * after whatever lines it has to say, or by and by (answer.c).  A command that is wrong anywhere
+ * does nothing.
  */
 #include "ctl/hub.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "base/lex.h"
 #include "base/log.h"
@@ -38,24 +40,44 @@ static bool show_neighbors(struct command *c, struct err *e)
 	return true;
 }
 
-static bool say_paths(void *ctx, const struct rib_entry *e)
-{
-	struct command *c = ctx;
-	bool flow = bgp_families[rib_entry_nlri(e).family].flow;
+struct show_paths {
+	struct answer answer;
+	struct hub *hub;
+	struct rib_cursor at;
+};
 
+static bool show_entry(struct answer *a)
+{
+	struct show_paths *s = (struct show_paths *)a;
+	const struct rib_entry *e = rib_next(s->hub->rib, &s->at);
+
+	if (e == NULL) {
+		conn_ok(a->conn);
+		return false;
+	}
 	for (const struct rib_path *p = rib_entry_paths(e); p != NULL; p = p->next)
-		conn_say(c->conn, flow ? show_rule(c->hub, p) : show_route(c->hub, p));
+		conn_say(a->conn, bgp_families[s->at.family].flow ? show_rule(s->hub, p)
+								  : show_route(s->hub, p));
+	return true;
+}
+
+static bool show_paths(struct command *c, struct err *e, enum bgp_family first,
+		       enum bgp_family last)
+{
+	struct show_paths *s = malloc(sizeof(*s));
+
+	if (s == NULL)
+		return err_at(e, 0, 0, "out of memory");
+	s->answer.step = show_entry;
+	s->hub = c->hub;
+	rib_cursor_init(&s->at, first, last);
+	answer_start(c->hub->answers, c->conn, &s->answer);
 	return true;
 }
 
 static bool show_rules(struct command *c, struct err *e)
 {
-	if (!at_end(c, e))
-		return false;
-	for (unsigned f = 0; f < BGP_FAMILIES; f++)
-		if (bgp_families[f].flow)
-			rib_each(c->hub->rib, (enum bgp_family)f, say_paths, c);
-	return true;
+	return at_end(c, e) && show_paths(c, e, BGP_IPV4_FLOW, BGP_IPV6_FLOW_VPN);
 }
 
 static bool show_routes(struct command *c, struct err *e)
@@ -64,21 +86,15 @@ static bool show_routes(struct command *c, struct err *e)
 
 	if (v4 || v6)
 		lex_next(&c->lex);
-	if (!at_end(c, e))
-		return false;
-	if (!v6)
-		rib_each(c->hub->rib, BGP_IPV4_UNICAST, say_paths, c);
-	if (!v4)
-		rib_each(c->hub->rib, BGP_IPV6_UNICAST, say_paths, c);
-	return true;
+	return at_end(c, e) && show_paths(c, e, v6 ? BGP_IPV6_UNICAST : BGP_IPV4_UNICAST,
+					  v4 ? BGP_IPV4_UNICAST : BGP_IPV6_UNICAST);
 }
 
 static bool metrics(struct command *c, struct err *e)
 {
 	if (!at_end(c, e))
 		return false;
-	metrics_say(c->hub, c->conn);
-	return true;
+	return metrics_say(c->hub, c->conn) || err_at(e, 0, 0, "out of memory");
 }
 
 static bool show_protected(struct command *c, struct err *e)
@@ -344,8 +360,8 @@ static const struct verb {
 	bool answers;               /* says ok itself */
 } verbs[] = {
 	{ "show",      "neighbors", show_neighbors,  false },
-	{ "show",      "rules",     show_rules,      false },
-	{ "show",      "routes",    show_routes,     false },
+	{ "show",      "rules",     show_rules,      true },
+	{ "show",      "routes",    show_routes,     true },
 	{ "show",      "protected", show_protected,  false },
 	{ "announce",  NULL,        announce,        false },
 	{ "withdraw",  NULL,        withdraw,        false },
@@ -354,7 +370,7 @@ static const struct verb {
 	{ "monitor",   NULL,        monitor,         true },
 	{ "subscribe", "rules",     subscribe_rules, true },
 	{ "report",    NULL,        report,          false },
-	{ "metrics",   NULL,        metrics,         false },
+	{ "metrics",   NULL,        metrics,         true },
 	{ "verify",    NULL,        verify,          true },
 	{ "verified",  NULL,        verified,        false },
 };

@@ -109,6 +109,11 @@ static void ask_one(struct reporter *r, void *ctx)
 	v->waiting++;
 }
 
+uint64_t verify_question(const struct verify *v)
+{
+	return v->asker != NULL ? v->id : 0;
+}
+
 bool verify_ask(struct verify *v, struct ctl_conn *asker, struct err *e)
 {
 	if (v->asker != NULL)

@@ -22,8 +22,22 @@
 
 #include "base/log.h"
 #include "enforce/groups.h"
+#include "enforce/hooks.h"
 #include "enforce/ifname.h"
+#include "enforce/vrf.h"
 #include "enforce/xdp.h"
+
+/* Whose packets come in there. */
+static bool tell_vrf(const struct attach *a, unsigned ifindex, const char *name)
+{
+	int vrf = ifname_vrf(a->options, name);
+
+	if (!vrf_interface(a->xdp, ifindex, vrf < 0 ? 0 : a->vrf[vrf]))
+		return false;
+	if (vrf >= 0)
+		log_info("interface %s: of vrf %s", name, a->options->vrfs[vrf].name);
+	return true;
+}
 
 /* Whether rules only count there, and its groups: the first name or pattern that means it says so.
  */
@@ -38,7 +52,7 @@ static bool tell_mode(const struct attach *a, unsigned ifindex, const char *name
 			monitor = o->monitored != NULL && o->monitored[i];
 			groups = o->member != NULL ? o->member[i] : 0;
 		}
-	if (!xdp_monitor_interface(a->xdp, ifindex, monitor) ||
+	if (!tell_vrf(a, ifindex, name) || !xdp_monitor_interface(a->xdp, ifindex, monitor) ||
 	    !xdp_groups_interface(a->xdp, ifindex, groups_of_file(a->groups, groups)))
 		return false;
 	if (monitor)
@@ -66,13 +80,14 @@ static bool add_attached(struct attach *a, unsigned ifindex, const char *name, i
 	return true;
 }
 
-/* Takes the program off and the pin away. */
+/* Takes the programs off and the pin away. */
 static void drop(const struct attach *a, unsigned ifindex, int link)
 {
 	char path[PINS_PATH_MAX], name[32];
 
 	(void)bpf_link_detach(link);
 	close(link);
+	hooks_drop(a->xdp, ifindex);
 	(void)unlink(pins_path(a->pins, pins_link_name(ifindex, name), path));
 }
 
@@ -170,6 +185,7 @@ static bool attach_one(struct attach *a, unsigned ifindex, const char *name, str
 	if (!tell_mode(a, ifindex, name))
 		return err_at(e, 0, 0, "interface %s: cannot set its mode: %s", name,
 			      strerror(errno));
+	hooks_drop(a->xdp, ifindex); /* of another interface that had this number */
 	link = native = link_create(a, ifindex, XDP_FLAGS_DRV_MODE);
 	if (link < 0) {
 		mode = "generic";
@@ -243,6 +259,7 @@ static void forget_gone(struct attach *a)
 		drop(a, a->at[i].ifindex, a->at[i].link);
 		(void)xdp_monitor_interface(a->xdp, a->at[i].ifindex, false);
 		(void)xdp_groups_interface(a->xdp, a->at[i].ifindex, 0);
+		(void)vrf_interface(a->xdp, a->at[i].ifindex, 0);
 		a->at[i] = a->at[--a->count];
 	}
 }
@@ -261,6 +278,20 @@ void attach_refresh(struct attach *a)
 			attach_later(a, i->if_index, i->if_name, &now);
 	if_freenameindex(all);
 	a->refused = now;
+}
+
+void attach_senders(struct attach *a, bool wanted)
+{
+	struct err e = { 0 };
+
+	for (size_t i = 0; i < a->count; i++)
+		if (!wanted)
+			hooks_drop(a->xdp, a->at[i].ifindex);
+		else
+			(void)hooks_have(a->xdp, a->at[i].ifindex, a->at[i].name, &e);
+	if (e.text[0] != '\0' && strncmp(a->said, e.text, sizeof(a->said) - 1) != 0)
+		log_error("%s", e.text);
+	(void)snprintf(a->said, sizeof(a->said), "%s", e.text);
 }
 
 void attach_done(struct attach *a)

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "enforce/enforce.h"
@@ -33,10 +34,12 @@ struct attach {
 	const struct pins *pins;               /* borrowed */
 	struct xdp *xdp;                       /* borrowed */
 	const struct groups *groups;           /* borrowed */
+	const uint8_t *vrf;                    /* by VRF of the options, its number; borrowed */
 	int program;
 	size_t count;
 	struct attached at[ENFORCE_INTERFACES_MAX];
 	struct refusals refused;
+	char said[160]; /* what failed last about senders */
 };
 
 /* Takes over the links that are pinned, drops those on interfaces that are not named any more, and
@@ -45,6 +48,9 @@ struct attach {
 bool attach_start(struct attach *a, struct err *e);
 /* Looks again: interfaces that went away are forgotten, new ones that fit are attached to. */
 void attach_refresh(struct attach *a);
+/* The program that sends on all of them, or on none.  What cannot be had is in attach's log, and
+ * the XDP program drops there what it would send. */
+void attach_senders(struct attach *a, bool wanted);
 /* Closes what was opened; the pins keep the program where it is. */
 void attach_done(struct attach *a);
 

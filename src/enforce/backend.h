@@ -40,8 +40,10 @@ struct backend {
 	void (*event)(void *b);
 	/* What is to be done SAMPLES_MS after the last time, when there is a file for samples. */
 	void (*samples)(void *b);
-	/* What protected flows have saved; NULL: it protects none. */
+	/* What protected flows have saved. */
 	const struct saved *(*saved)(void *b);
+	/* Packets that could not be sent where their rules say, by reason; NULL: it sends none. */
+	json_t *(*failed)(void *b);
 	/* As verify_answer (verify.h) says. */
 	json_t *(*verify)(void *b, struct ruleset *rs, const struct feed_question *q);
 };

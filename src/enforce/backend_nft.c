@@ -1,36 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /* backend_nft.c - nft.h as a backend. */
-#include <string.h>
-
 #include "base/log.h"
 #include "enforce/backend.h"
 #include "enforce/nft.h"
-#include "enforce/xdp_protect.h"
-
-/* What would be dropped here although the file says that it passes is a reason not to start. */
-static bool suffices(const struct enforce_options *o, struct err *e)
-{
-	const uint32_t all = (UINT32_C(1) << XDP_DEFAULTS) - 1;
-
-	if (o->monitor)
-		return true;
-	if (o->protect.count > 0 || (o->protect.defaults_off & all) != all)
-		return err_at(e, 0, 0,
-			      "backend nftables protects no flows: it takes a protect section with "
-			      "no route and each default off");
-	for (size_t i = 0; o->monitored != NULL && i < o->interface_count; i++)
-		if (o->monitored[i])
-			return err_at(e, 0, 0,
-				      "interface %s: backend nftables has no mode monitor of one "
-				      "interface",
-				      o->interfaces[i]);
-	return true;
-}
+#include "enforce/nft_run.h"
 
 static void *open_nft(const struct enforce_options *o, struct ruleset *rs, struct err *e)
 {
-	if (!suffices(o, e))
-		return NULL;
 	if (o->samples != NULL)
 		log_warning("%s: backend nftables takes no samples", o->samples);
 	return nft_open(o, rs, e);
@@ -49,7 +25,7 @@ static bool remove_nft(void *b, struct err *e)
 static bool flush_nft(const struct enforce_options *o, struct err *e)
 {
 	(void)o;
-	return nft_flush(e);
+	return !nft_is_there() || nft_flush(e);
 }
 
 static bool change_nft(void *b, struct rule *const *list, size_t n, struct err *e)
@@ -91,13 +67,12 @@ static bool refresh_nft(void *b)
 
 static int events_nft(const void *b)
 {
-	(void)b;
-	return -1;
+	return nft_events(b);
 }
 
 static void event_nft(void *b)
 {
-	(void)b;
+	nft_event(b);
 }
 
 static void samples_nft(void *b)
@@ -107,8 +82,7 @@ static void samples_nft(void *b)
 
 static const struct saved *saved_nft(void *b)
 {
-	(void)b;
-	return NULL;
+	return nft_saved(b);
 }
 
 /* What stands in comments is no evidence of what packets find. */

@@ -8,12 +8,16 @@
 #include "enforce/attach.h"
 #include "enforce/backend.h"
 #include "enforce/groups.h"
+#include "enforce/kernel.h"
 #include "enforce/locals.h"
 #include "enforce/pins.h"
+#include "enforce/places.h"
 #include "enforce/privilege.h"
 #include "enforce/protect.h"
+#include "enforce/resolve.h"
 #include "enforce/samples.h"
 #include "enforce/verify.h"
+#include "enforce/vrf.h"
 #include "enforce/xdp.h"
 
 struct xdp_backend {
@@ -22,6 +26,7 @@ struct xdp_backend {
 	struct attach attach;
 	struct locals locals;
 	struct groups groups;
+	struct places places;
 	struct samples samples;
 };
 
@@ -30,17 +35,43 @@ static const char *pin_dir(const struct enforce_options *o)
 	return o->pin_dir != NULL ? o->pin_dir : ENFORCE_PIN_DIR_DEFAULT;
 }
 
+static void warn(const char *text)
+{
+	log_warning("%s", text);
+}
+
+static bool kernel_has_it(struct err *e)
+{
+	struct kernel k;
+
+	kernel_probe(&k);
+	return kernel_suffices(&k, warn, e);
+}
+
+static void tell_of_kernel(int program)
+{
+	struct kernel k;
+
+	kernel_look(program, &k);
+	(void)kernel_suffices(&k, warn, NULL);
+}
+
 static bool open_parts(struct xdp_backend *b, const struct enforce_options *o, struct ruleset *rs,
 		       struct err *e)
 {
 	bool found;
 
-	if (!privilege_suffices_bpf(e) || !pins_open(&b->pins, pin_dir(o), e))
+	if (!privilege_suffices_bpf(e) || !kernel_has_it(e) || !pins_open(&b->pins, pin_dir(o), e))
 		return false;
 	b->xdp = xdp_open(NULL, &b->pins, e);
 	if (b->xdp == NULL)
 		return false;
+	tell_of_kernel(xdp_program(b->xdp));
+	b->places.able = plan_able_xdp;
+	rs->able = &b->places.able;
 	found = xdp_found(b->xdp);
+	if (!vrf_numbers(b->xdp, o, rs->vrf, e))
+		return false;
 	if (found && !xdp_restore(b->xdp, rs, e))
 		return false;
 	if (found)
@@ -52,11 +83,11 @@ static bool open_parts(struct xdp_backend *b, const struct enforce_options *o, s
 	b->attach.options = o;
 	b->attach.pins = &b->pins;
 	b->attach.xdp = b->xdp;
+	b->attach.vrf = rs->vrf;
 	b->attach.program = xdp_program(b->xdp);
-	if (xdp_groups_set(b->xdp, &b->groups, o->groups, o->group_count, e) &&
+	if (protect_set(b->xdp, &o->protect, e) && places_open(&b->places, b->xdp, o, rs, e) &&
 	    samples_open(&b->samples, b->xdp, o->samples, e) &&
-	    protect_set(b->xdp, &o->protect, e) && locals_open(&b->locals, b->xdp, e) &&
-	    attach_start(&b->attach, e))
+	    locals_open(&b->locals, protect_bring_locals, b->xdp, e) && attach_start(&b->attach, e))
 		return true;
 	if (!found)
 		(void)pins_remove(&b->pins, NULL);
@@ -109,11 +140,22 @@ static bool flush_xdp(const struct enforce_options *o, struct err *e)
 	return ok;
 }
 
+static bool sends(const struct xdp *x)
+{
+	return xdp_sends(x, XDP_SEND_NOWHERE) < xdp_in_force(x);
+}
+
+/* Who sends has to be there before a packet finds the first rule that asks for it. */
 static bool change_xdp(void *backend, struct rule *const *list, size_t n, struct err *e)
 {
 	struct xdp_backend *b = backend;
+	bool wanted = sends(b->xdp);
 
 	samples_read(&b->samples);
+	for (size_t i = 0; !wanted && i < n; i++)
+		wanted = rule_wanted(list[i]) && list[i]->then.send != XDP_SEND_NOWHERE;
+	if (wanted && !sends(b->xdp))
+		attach_senders(&b->attach, true);
 	return xdp_change(b->xdp, list, n, e);
 }
 
@@ -161,6 +203,9 @@ static bool refresh_xdp(void *backend)
 	struct xdp_backend *b = backend;
 
 	attach_refresh(&b->attach);
+	attach_senders(&b->attach, sends(b->xdp));
+	places_refresh(&b->places);
+	resolve_copies(b->xdp);
 	samples_read(&b->samples);
 	return false;
 }
@@ -178,7 +223,7 @@ static void event_xdp(void *backend)
 	struct xdp_backend *b = backend;
 	struct err e = { 0 };
 
-	if (!locals_refresh(&b->locals, b->xdp, &e))
+	if (!locals_refresh(&b->locals, &e))
 		log_warning("%s", e.text);
 }
 
@@ -194,6 +239,32 @@ static const struct saved *saved_xdp(void *backend)
 	struct xdp_backend *b = backend;
 
 	return xdp_saved(b->xdp);
+}
+
+static json_t *failed_xdp(void *backend)
+{
+	static const char *const names[XDP_REASONS] = {
+		[XDP_REASON_HOOK] = "no program at tc ingress",
+		[XDP_REASON_METADATA] = "driver without metadata",
+		[XDP_REASON_CHANGED] = "rule changed meanwhile",
+		[XDP_REASON_TTL] = "TTL spent",
+		[XDP_REASON_TOO_LONG] = "too long",
+		[XDP_REASON_ROUTE] = "no route",
+		[XDP_REASON_FORWARDING] = "forwarding is off",
+		[XDP_REASON_INTERFACE] = "no such interface",
+		[XDP_REASON_LOCAL] = "for this machine",
+		[XDP_REASON_NEIGHBOR] = "neighbor not resolved",
+		[XDP_REASON_TAGS] = "too many VLAN tags",
+	};
+	const struct xdp_backend *b = backend;
+	uint64_t counts[XDP_REASONS];
+	json_t *ret = json_object();
+
+	if (!xdp_reasons(b->xdp, counts))
+		return ret;
+	for (int r = 0; r < XDP_REASONS; r++)
+		(void)json_object_set_new(ret, names[r], json_integer((json_int_t)counts[r]));
+	return ret;
 }
 
 static json_t *verify_xdp(void *backend, struct ruleset *rs, const struct feed_question *q)
@@ -220,5 +291,6 @@ const struct backend backend_xdp = {
 	.event = event_xdp,
 	.samples = samples_xdp,
 	.saved = saved_xdp,
+	.failed = failed_xdp,
 	.verify = verify_xdp,
 };

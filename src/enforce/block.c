@@ -13,12 +13,15 @@
 #include <string.h>
 
 enum {
-	BUILT = 720,     /* records that a block of many is built with */
-	SMALL = 240,     /* with fewer a neighbour is taken in */
+	BUILT = 480,     /* records that a block of many is built with */
+	SMALL = 160,     /* with fewer a neighbour is taken in */
 	PAGES = 258,     /* that packets' values are in: 0..66047 */
 	TOP_PAGES = 2,   /* that the first level takes */
 	ROWS_MAX = 4096, /* of a block */
-	HASHED = 2 * ROWS_MAX
+	HASHED = 2 * ROWS_MAX,
+	EDGE_BITS = 9, /* of a digit; two of them hold a lane's value */
+	EDGE_DIGITS = 2,
+	EDGE_MASK = (1 << EDGE_BITS) - 1
 };
 
 struct edge {
@@ -94,11 +97,30 @@ static uint32_t row_number(struct draft *d, const uint64_t row[XDP_BLOCK_WORDS])
 	return d->rows - 1;
 }
 
-static int compare_edges(const void *a, const void *b)
+/* By digits: most of the time of a change went into comparing. */
+static void sort_edges(struct draft *d)
 {
-	const struct edge *x = a, *y = b;
+	static struct edge other[2 * XDP_BLOCK_RECORDS];
+	struct edge *from = d->edge, *to = other;
 
-	return (x->at > y->at) - (x->at < y->at);
+	for (unsigned pass = 0; pass < EDGE_DIGITS; pass++) {
+		uint32_t next[1 << EDGE_BITS] = { 0 }, sum = 0;
+		unsigned shift = pass * EDGE_BITS;
+		struct edge *swap = from;
+
+		for (uint32_t i = 0; i < d->edges; i++)
+			next[from[i].at >> shift & EDGE_MASK]++;
+		for (uint32_t i = 0; i <= EDGE_MASK; i++) {
+			uint32_t n = next[i];
+
+			next[i] = sum;
+			sum += n;
+		}
+		for (uint32_t i = 0; i < d->edges; i++)
+			to[next[from[i].at >> shift & EDGE_MASK]++] = from[i];
+		from = to;
+		to = swap;
+	}
 }
 
 /* Where ranges begin and end; the row at value 0.  False: no record constrains the lane. */
@@ -118,7 +140,7 @@ static bool find_edges(struct draft *d, unsigned lane, uint64_t row[XDP_BLOCK_WO
 		if (hi < least)
 			d->edge[d->edges++] = (struct edge){ .at = hi + 1, .record = (uint16_t)i };
 	}
-	qsort(d->edge, d->edges, sizeof(d->edge[0]), compare_edges);
+	sort_edges(d);
 	return d->edges > 0;
 }
 
@@ -128,7 +150,10 @@ static bool find_edges(struct draft *d, unsigned lane, uint64_t row[XDP_BLOCK_WO
 static bool page_fill(struct draft *d, uint16_t *page, uint32_t first, uint32_t *edge,
 		      uint64_t row[XDP_BLOCK_WORDS], uint32_t *number)
 {
-	for (uint32_t v = 0; v < XDP_PAGE; v++) {
+	uint32_t v = 0;
+
+	while (v < XDP_PAGE) {
+		uint32_t end = XDP_PAGE;
 		bool changed = false;
 
 		for (; *edge < d->edges && d->edge[*edge].at == first + v; (*edge)++) {
@@ -140,7 +165,10 @@ static bool page_fill(struct draft *d, uint16_t *page, uint32_t first, uint32_t 
 			*number = row_number(d, row);
 		if (*number == ROWS_MAX)
 			return false;
-		page[v] = (uint16_t)*number;
+		if (*edge < d->edges && d->edge[*edge].at - first < XDP_PAGE)
+			end = d->edge[*edge].at - first;
+		for (; v < end; v++)
+			page[v] = (uint16_t)*number;
 	}
 	return true;
 }

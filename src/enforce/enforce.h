@@ -8,11 +8,11 @@
  * changes nothing.  A sudden end of the enforcer changes nothing either: it finds its rules
  * again and settles the difference to the hub's.  SIGTERM and SIGINT take everything away.
  *
- * Enforced: discard, rate limits in octets and packets, mark, sample, accept, of several rules
- * together where they say so (bit 47), everywhere or at the interfaces of some groups
- * (interface-set).  A rule that asks for anything else is reported as not enforced, with the
- * reason, and is treated as if it were not there: rules behind it in order match what it would have
- * matched.
+ * Enforced: discard, rate limits in octets and packets, mark, redirect, copy, sample, accept, of
+ * several rules together where they say so (bit 47), everywhere or at the interfaces of some groups
+ * (interface-set), and rules of a VPN on the interfaces of its VRFs.  A rule that asks for anything
+ * else is reported as not enforced, with the reason, and is treated as if it were not there: rules
+ * behind it in order match what it would have matched.
  */
 #ifndef ENFORCE_ENFORCE_H
 #define ENFORCE_ENFORCE_H
@@ -28,6 +28,7 @@
 enum {
 	ENFORCE_INTERFACES_MAX = 64, /* attached to at a time */
 	ENFORCE_GROUPS_MAX = 64,
+	ENFORCE_VRFS_MAX = 64,
 	ENFORCE_SAMPLE_DEFAULT = 1000
 };
 
@@ -61,6 +62,19 @@ struct enforce_source {
 	int away;     /* seconds for which they stay when there is no hub, or ENFORCE_AWAY_KEEP */
 };
 
+/* Rules of a VPN that one of the route targets imports are for packets that come in by one of the
+ * interfaces, which belong to nothing else.  A redirect to it goes into a routing table, or out of
+ * an interface, or nowhere. */
+struct enforce_vrf {
+	const char *name;
+	size_t import_count;
+	const uint8_t (*imports)[8]; /* route targets, RFC 4360 4 */
+	size_t interface_count;
+	const char (*interfaces)[16]; /* names, or patterns with `*` */
+	uint32_t table;               /* 0: none */
+	const char *redirect;         /* the interface; NULL: none */
+};
+
 enum enforce_backend {
 	ENFORCE_XDP,
 	ENFORCE_NFTABLES,
@@ -80,6 +94,8 @@ struct enforce_options {
 	int away;     /* of rules from no source that is named, as above */
 	size_t source_count;
 	const struct enforce_source *sources;
+	size_t vrf_count;
+	const struct enforce_vrf *vrfs;
 	struct enforce_protect protect;
 	enum enforce_backend backend;
 	uint32_t sample;     /* one in so many packets; 0: the default */

@@ -27,6 +27,7 @@
 #include "enforce/privilege.h"
 #include "enforce/report.h"
 #include "enforce/ruleset.h"
+#include "enforce/syscalls.h"
 
 enum {
 	RETRY_MS = 300,         /* between two tries to reach the hub */
@@ -282,6 +283,8 @@ static void report(struct enforcer *f)
 	if (report_open(&f->report, f->options->socket, &f->rules, &e) &&
 	    report_send(&f->report, &f->rules, f->backend->saved(f->kernel), &f->options->protect,
 			&e) &&
+	    report_failed(&f->report,
+			  f->backend->failed != NULL ? f->backend->failed(f->kernel) : NULL, &e) &&
 	    report_read(&f->report, &e))
 		return;
 	report_lost(f, &e);
@@ -434,11 +437,22 @@ static bool choose_backend(struct enforcer *f, struct err *e)
 	return true;
 }
 
+/* A kernel without it is no reason to let the rules go. */
+static void narrow_syscalls(void)
+{
+	struct err e = { 0 };
+
+	if (!syscalls_narrow(&e))
+		log_warning("%s: no system call is out of reach for this program", e.text);
+}
+
 static bool start(struct enforcer *f, struct err *e)
 {
 	f->feed.rules = &f->rules;
 	f->feed.source_count = f->options->source_count;
 	f->feed.sources = f->options->sources;
+	f->feed.vrf_count = f->options->vrf_count;
+	f->feed.vrfs = f->options->vrfs;
 	away_begins(&f->away, now_ms());
 	report_init(&f->report, f->options);
 	return privilege_suffices(e) && privilege_drop(e) && catch_signals(f, e) &&
@@ -468,6 +482,7 @@ int enforce_run(const struct enforce_options *o)
 		stop(&f);
 		return 1;
 	}
+	narrow_syscalls();
 	run(&f);
 	log_info("ending; the rules are removed");
 	if (!f.backend->remove(f.kernel, &e)) {

@@ -67,13 +67,14 @@ static void store_release(struct xdp *x, uint32_t slot, bool seen)
 	}
 }
 
-static bool store_write(struct xdp *x, uint32_t slot, const struct flow_nlri *n)
+static bool store_write(struct xdp *x, uint32_t slot, const struct flow_nlri *n, unsigned vrf)
 {
 	struct xdp_store *s = &x->store[slot];
 	size_t at = 0;
 
 	*s = (struct xdp_store){ .len = (__u16)n->len,
-				 .family = n->family == FLOW_IPV6 ? XDP_IPV6 : XDP_IPV4 };
+				 .family = n->family == FLOW_IPV6 ? XDP_IPV6 : XDP_IPV4,
+				 .vrf = (__u8)vrf };
 	for (;;) {
 		size_t left = n->len - at, some = left < XDP_STORE_OCTETS ? left : XDP_STORE_OCTETS;
 		uint32_t chunk;
@@ -119,6 +120,8 @@ static bool then_write(struct xdp *x, uint32_t action, const struct plan_then *t
 	struct xdp_then then;
 
 	plan_then_write(t, &then);
+	if (t->send != XDP_SEND_NOWHERE && getrandom(&then.id, sizeof(then.id), 0) < 0)
+		return err_at(e, 0, 0, "getrandom: %s", strerror(errno));
 	if (bpf_map_update_elem(x->map[XDP_MAP_THENS], &action, &then, BPF_ANY) == 0)
 		return true;
 	return err_at(e, 0, 0, "%s[%u]: %s", xdp_map_names[XDP_MAP_THENS], action, strerror(errno));
@@ -129,7 +132,7 @@ static int then_take(struct xdp *x, const struct plan_then *t, struct err *e)
 {
 	uint32_t action;
 
-	if (t->kind != XDP_THEN_RATE && !t->marks && t->groups == 0)
+	if (t->kind != XDP_THEN_RATE && !t->marks && t->groups == 0 && t->send == XDP_SEND_NOWHERE)
 		return t->kind == XDP_THEN_ACCEPT ? ACTION_ACCEPT : ACTION_DISCARD;
 	action = space_take(&x->thens, 1);
 	if (action == 0 && xdp_grace(x, NULL))
@@ -203,7 +206,7 @@ static bool fill_slot(struct xdp *x, struct rule *r, struct err *e)
 {
 	uint32_t slot = (uint32_t)r->slot;
 
-	if (!store_write(x, slot, &r->nlri))
+	if (!store_write(x, slot, &r->nlri, r->vrf))
 		return err_at(e, 0, 0, "table full: no room for another long rule");
 	if (!clear_counters(x, slot, e))
 		return false;
@@ -211,7 +214,7 @@ static bool fill_slot(struct xdp *x, struct rule *r, struct err *e)
 	if (r->action < 0)
 		return false;
 	x->verdict[slot] = plan_then_verdict(&r->then, (uint32_t)r->action);
-	r->entry = index_add(x->index, &r->nlri, slot, e);
+	r->entry = index_add(x->index, &r->nlri, r->vrf, slot, e);
 	return r->entry != NULL;
 }
 
@@ -241,6 +244,7 @@ static void bring(struct xdp *x, struct rule *r)
 	r->installed = r->then;
 	slot_used(x, (uint32_t)r->slot);
 	x->in_force++;
+	x->sends[r->installed.send]++;
 	x->by_slot[r->slot] = r;
 	__atomic_store_n(&x->store[r->slot].in_force, r->origin, __ATOMIC_RELEASE);
 }
@@ -260,6 +264,8 @@ static void change_then(struct xdp *x, struct rule *r)
 	__atomic_store_n(&x->verdict[r->slot], plan_then_verdict(&r->then, (uint32_t)action),
 			 __ATOMIC_RELEASE);
 	r->action = action;
+	x->sends[r->installed.send]--;
+	x->sends[r->then.send]++;
 	r->installed = r->then;
 	then_leave(x, before);
 }
@@ -279,6 +285,7 @@ static void settle_gone(struct xdp *x, struct rule *r)
 	saved_leave(x, (uint32_t)r->slot);
 	drop_slot(x, r, true);
 	x->in_force--;
+	x->sends[r->installed.send]--;
 }
 
 /* ---- A change --------------------------------------------------------------------------- */
@@ -377,6 +384,35 @@ size_t xdp_in_force(const struct xdp *x)
 	return x->in_force;
 }
 
+size_t xdp_sends(const struct xdp *x, enum xdp_send send)
+{
+	return x->sends[send];
+}
+
+static bool is_listed(const struct addr *list, size_t n, const struct addr *a)
+{
+	for (size_t i = 0; i < n; i++)
+		if (addr_equal(&list[i], a))
+			return true;
+	return false;
+}
+
+size_t xdp_copies(const struct xdp *x, struct addr *list, size_t room)
+{
+	size_t n = 0, left = x->sends[XDP_SEND_COPY];
+
+	for (uint32_t slot = 0; left > 0 && n < room && slot < x->slots_end; slot++) {
+		const struct rule *r = x->by_slot[slot];
+
+		if (r == NULL || r->installed.send != XDP_SEND_COPY)
+			continue;
+		left--;
+		if (!is_listed(list, n, &r->installed.to))
+			list[n++] = r->installed.to;
+	}
+	return n;
+}
+
 static bool spaces_init(struct xdp *x)
 {
 	return space_init(&x->slots, XDP_SLOTS) && space_init(&x->thens, XDP_ACTIONS) &&
@@ -401,21 +437,23 @@ static bool restore_rule(struct xdp *x, uint32_t slot, struct restoring *at, str
 			 struct err *e)
 {
 	uint32_t action = (uint32_t)x->verdict[slot];
+	unsigned vrf = x->store[slot].vrf;
 	struct flow_nlri n = { .family = x->store[slot].family == XDP_IPV6 ? FLOW_IPV6 : FLOW_IPV4,
+			       .vpn = vrf != 0,
 			       .octets = at->octets };
 	struct xdp_then then;
 	struct rule *r;
 
 	n.len = store_read(x, slot, at->octets, at->chunks);
-	if (n.len == 0 || !flow_nlri_check(&n, NULL) || action >= XDP_ACTIONS)
+	if (n.len == 0 || !flow_nlri_check(&n, NULL) || vrf >= XDP_VRFS || action >= XDP_ACTIONS)
 		return err_at(e, 0, 0, "the pinned rule in slot %u is damaged", slot);
 	if (bpf_map_lookup_elem(x->map[XDP_MAP_THENS], &action, &then) < 0)
 		return err_at(e, 0, 0, "%s[%u]: %s", xdp_map_names[XDP_MAP_THENS], action,
 			      strerror(errno));
-	r = ruleset_need(rs, &n);
+	r = ruleset_need_in(rs, &n, vrf);
 	if (r == NULL || r->slot >= 0)
 		return err_at(e, 0, 0, "the pinned rule in slot %u cannot be had", slot);
-	r->entry = index_add(x->index, &r->nlri, slot, e);
+	r->entry = index_add(x->index, &r->nlri, r->vrf, slot, e);
 	if (r->entry == NULL)
 		return false;
 	r->slot = (int)slot;
@@ -424,7 +462,10 @@ static bool restore_rule(struct xdp *x, uint32_t slot, struct restoring *at, str
 	r->wanted = r->then_ok = true;
 	r->state = x->control->monitor ? RULE_MONITOR : RULE_ENFORCED;
 	plan_then_read(&then, x->verdict[slot], &r->installed);
+	if (r->installed.send >= XDP_SENDS || r->installed.place >= XDP_PLACES)
+		return err_at(e, 0, 0, "the pinned action %u is damaged", action);
 	r->then = r->installed;
+	x->sends[r->installed.send]++;
 	at->slots[slot] = at->thens[action] = 1;
 	slot_used(x, slot);
 	x->in_force++;

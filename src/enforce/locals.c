@@ -6,16 +6,14 @@
  */
 #include "enforce/locals.h"
 
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include "enforce/xdp_inner.h"
 
 enum {
 	EVENT_OCTETS = 32 * 1024
@@ -85,10 +83,17 @@ static bool read_address(struct locals *l, const struct nlmsghdr *h)
 	return local == NULL || add_local(l, m->ifa_family, local);
 }
 
+/* NLMSG_OK, which compares with and without a sign. */
+static bool is_whole(const struct nlmsghdr *h, int len)
+{
+	return len >= (int)sizeof(*h) && h->nlmsg_len >= sizeof(*h) &&
+	       h->nlmsg_len <= (unsigned)len;
+}
+
 /* 1: there is more; 0: that was all; -1: errno says what was wrong. */
 static int read_dump(struct locals *l, const void *octets, int len)
 {
-	for (const struct nlmsghdr *h = octets; NLMSG_OK(h, len); h = NLMSG_NEXT(h, len)) {
+	for (const struct nlmsghdr *h = octets; is_whole(h, len); h = NLMSG_NEXT(h, len)) {
 		if (h->nlmsg_type == NLMSG_DONE)
 			return 0;
 		if (h->nlmsg_type == NLMSG_ERROR) {
@@ -135,74 +140,61 @@ static int compare(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct xdp_local));
 }
 
-static bool has(const struct locals *l, const struct xdp_local *what)
+bool locals_have(const struct locals *l, const struct xdp_local *what)
 {
 	return l->count > 0 && bsearch(what, l->list, l->count, sizeof(*what), compare) != NULL;
 }
 
-/* What is new first: an address is never missing in between. */
-static bool bring(struct xdp *x, const struct locals *before, const struct locals *after)
+bool locals_change(struct locals *l, struct xdp_local *list, size_t count, struct err *e)
 {
-	int map = x->map[XDP_MAP_LOCALS];
-	uint32_t yes = 1;
-
-	for (size_t i = 0; i < after->count; i++)
-		if (!has(before, &after->list[i]) &&
-		    bpf_map_update_elem(map, &after->list[i], &yes, BPF_ANY) < 0 && errno != E2BIG)
-			return false;
-	for (size_t i = 0; i < before->count; i++)
-		if (!has(after, &before->list[i]) &&
-		    bpf_map_delete_elem(map, &before->list[i]) < 0 && errno != ENOENT)
-			return false;
-	return true;
-}
-
-bool locals_change(struct locals *l, struct xdp *x, struct xdp_local *list, size_t count)
-{
-	struct locals after = { .fd = l->fd, .list = list, .count = count };
+	struct locals after = *l;
 	bool ok;
 
+	after.list = list;
+	after.count = count;
 	if (count > 0)
 		qsort(list, count, sizeof(*list), compare);
-	ok = bring(x, l, &after);
+	ok = l->bring(l->ctx, l, &after, e);
 	free(ok ? l->list : list);
 	if (ok)
 		*l = after;
 	return ok;
 }
 
-static bool look(struct locals *l, struct xdp *x, struct err *e)
+static bool look(struct locals *l, struct err *e)
 {
 	struct locals after = { 0 };
 	int fd = route_socket(0);
 	bool ok = fd >= 0 && dump(fd, &after);
 
-	if (!ok)
-		free(after.list);
-	ok = ok && locals_change(l, x, after.list, after.count);
-	if (!ok)
+	if (!ok) {
 		(void)err_at(e, 0, 0, "cannot learn this machine's addresses: %s", strerror(errno));
+		free(after.list);
+	}
+	ok = ok && locals_change(l, after.list, after.count, e);
 	if (fd >= 0)
 		close(fd);
 	return ok;
 }
 
-bool locals_open(struct locals *l, struct xdp *x, struct err *e)
+bool locals_open(struct locals *l, locals_bring *bring, void *ctx, struct err *e)
 {
-	*l = (struct locals){ .fd = route_socket(RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR) };
+	*l = (struct locals){ .fd = route_socket(RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR),
+			      .bring = bring,
+			      .ctx = ctx };
 	if (l->fd < 0)
 		return err_at(e, 0, 0, "cannot watch this machine's addresses: %s",
 			      strerror(errno));
-	return look(l, x, e);
+	return look(l, e);
 }
 
-bool locals_refresh(struct locals *l, struct xdp *x, struct err *e)
+bool locals_refresh(struct locals *l, struct err *e)
 {
 	static uint8_t octets[EVENT_OCTETS];
 
 	while (recv(l->fd, octets, sizeof(octets), 0) > 0 || errno == ENOBUFS || errno == EINTR)
 		;
-	return look(l, x, e);
+	return look(l, e);
 }
 
 void locals_close(struct locals *l)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* nft.h - the rules in an nftables table at the ingress of interfaces, and changing them.
  *
- * in<IFINDEX> ─▶ ipv4, ipv6 ─▶ ipv4-none, ipv4-some, ... ─▶ rule<NUMBER>
- * base chain      sort        every rule that can match   counts, limits, verdict
+ * in<IFINDEX> ─▶ ipv4, ipv6 ─▶ ipv4-none, ipv4-some, ... ─▶ to<ID>-some, ... ─▶ rule<NUMBER>
+ * base chain      sort        by destination             conditions       counts, limits, verdict
  *
  * A change is one transaction: packets see the rules before it or those after it.  The table stays
  * when its enforcer dies; the rules are in it, octet for octet (nft_table.h).
@@ -16,10 +16,7 @@
 #include "base/err.h"
 #include "enforce/enforce.h"
 #include "enforce/ruleset.h"
-
-enum {
-	NFT_RULES_MAX = 1000 /* in force; they are tried one after the other */
-};
+#include "enforce/saved.h"
 
 struct nft;
 
@@ -35,6 +32,11 @@ bool nft_change(struct nft *t, struct rule *const *list, size_t n, struct err *e
 size_t nft_in_force(const struct nft *t);
 /* Reads the counters of all rules that are in force. */
 bool nft_counters(struct nft *t, struct err *e);
+/* What protected flows have saved, as last read; no rule is named. */
+const struct saved *nft_saved(const struct nft *t);
+/* Of changes of this machine's addresses, for poll(2), and what to do then. */
+int nft_events(const struct nft *t);
+void nft_event(struct nft *t);
 const char *nft_epoch(const struct nft *t);
 void nft_epoch_set(struct nft *t, const char *epoch);
 /* Looks at the interfaces.  True: rules that were refused may be had now, or the other way. */

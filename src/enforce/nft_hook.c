@@ -20,8 +20,9 @@
 
 #include "base/log.h"
 #include "enforce/ifname.h"
-#include "enforce/nft_rule.h"
+#include "enforce/nft_protect.h"
 #include "enforce/nft_run.h"
+#include "enforce/nft_sort.h"
 
 enum {
 	PRIORITY = -500 /* before what others hook there */
@@ -57,18 +58,37 @@ static void hook_print(const struct attached *a, FILE *to)
 		a->ifindex, a->name, PRIORITY, a->ifindex, a->ifindex);
 }
 
+static void monitored_print(const struct nft_hooks *h, FILE *to)
+{
+	unsigned ifindex[ENFORCE_INTERFACES_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < h->count; i++)
+		if (ifname_is_monitored(h->options, h->at[i].name))
+			ifindex[n++] = h->at[i].ifindex;
+	nft_protect_print_monitored(ifindex, n, to);
+}
+
 void nft_hooks_print(const struct nft_hooks *h, const unsigned *left, size_t left_count, FILE *to)
 {
 	for (size_t i = 0; i < left_count; i++)
 		unhook_print(left[i], to);
 	for (size_t i = 0; i < h->count; i++)
 		hook_print(&h->at[i], to);
+	monitored_print(h, to);
+}
+
+static void hook_log(const struct nft_hooks *h, const char *name)
+{
+	log_info("interface %s: attached, nftables", name);
+	if (ifname_is_monitored(h->options, name))
+		log_info("interface %s: rules count there and drop nothing", name);
 }
 
 void nft_hooks_log(const struct nft_hooks *h)
 {
 	for (size_t i = 0; i < h->count; i++)
-		log_info("interface %s: attached, nftables", h->at[i].name);
+		hook_log(h, h->at[i].name);
 }
 
 /* ---- Merged packets ------------------------------------------------------------------- */
@@ -134,10 +154,18 @@ static bool add_hook(struct nft_hooks *h, unsigned ifindex, const char *name, st
 	return true;
 }
 
+/* Rules of a VPN are not to be had here, and no others are for a VRF's interfaces. */
+static bool is_ours(const struct nft_hooks *h, const char *name)
+{
+	return ifname_is_named(h->options, name) && ifname_vrf(h->options, name) < 0;
+}
+
 static bool add_named(void *ctx, unsigned ifindex, const char *name, struct err *e)
 {
 	struct nft_hooks *h = ctx;
 
+	if (!is_ours(h, name))
+		return true;
 	return find_hook(h, ifindex) != NULL || add_hook(h, ifindex, name, e);
 }
 
@@ -189,10 +217,12 @@ static bool hook_one(struct nft_hooks *h, unsigned ifindex, const char *name, st
 	if (!add_hook(h, ifindex, name, e))
 		return false;
 	nft_script_open(&s);
-	if (s.to != NULL)
+	if (s.to != NULL) {
 		hook_print(&h->at[h->count - 1], s.to);
+		monitored_print(h, s.to);
+	}
 	if (nft_script_run(&s, e)) {
-		log_info("interface %s: attached, nftables", name);
+		hook_log(h, name);
 		return true;
 	}
 	h->count--;
@@ -222,7 +252,7 @@ void nft_hooks_refresh(struct nft_hooks *h)
 	if (all == NULL)
 		return;
 	for (struct if_nameindex *i = all; i->if_index != 0; i++)
-		if (find_hook(h, i->if_index) == NULL && ifname_is_named(h->options, i->if_name))
+		if (find_hook(h, i->if_index) == NULL && is_ours(h, i->if_name))
 			hook_later(h, i->if_index, i->if_name, &now);
 	if_freenameindex(all);
 	h->refused = now;

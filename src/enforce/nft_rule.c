@@ -1,20 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* nft_rule.c - see nft_rule.h.
  *
- * Fields are read by their place behind the network header (@nh) and the transport header (@th), so
- * that nft adds no conditions of its own.  What the kernel (6.1 to 6.18) does there, and what is
- * done about it:
- * 1. It takes the octets of a later fragment for a transport header: such packets are sorted out
- *    before any rule, into the class without one.
- * 2. It reads behind the end of a packet what the link layer padded: the length of the IP header
- *    decides the class, and is asked again by rules that look further in.  Behind IPv6 extension
- *    headers it is the octets at hand that decide, which is the same as long as padding fills the
- *    frame to 60 octets and no further.
- * 3. A frame that is shorter than its IP header says has no l4proto, and so no transport header
- *    here; the machine itself drops such a frame when it forwards.
- * 4. IPv6: AH ends the chain and is then the l4proto.  It is never said to be a rule's protocol, so
- *    that rules which look at the transport header do not match behind AH.  Extension headers are
- *    walked without a bound.
+ * What the kernel does with the fields that are read here is told in nft_sort.c.  Of IPv6 besides:
+ * AH ends the chain and is then the l4proto.  It is never said to be a rule's protocol, so that
+ * rules which look at the transport header do not match behind AH.  Extension headers are walked
+ * without a bound.
  *
  * A set of its own for a line costs the kernel more the more sets there are, so few values are
  * lines of their own and only many are a set.
@@ -25,6 +15,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "enforce/nft_protect.h"
 
 enum {
 	TEXT_MAX = 16 * 1024, /* of the conditions of one line */
@@ -37,126 +28,6 @@ enum {
 	ICMPV6 = 58,
 	IPV6_HEADER = 40
 };
-
-const char *nft_chain(enum flow_family family, enum nft_class class)
-{
-	static const char *const names[FLOW_FAMILIES][NFT_CLASSES] = {
-		[FLOW_IPV4] = { "ipv4-none", "ipv4-some" },
-		[FLOW_IPV6] = { "ipv6-none", "ipv6-some" },
-	};
-
-	return names[family][class];
-}
-
-/* ---- Sorting packets ------------------------------------------------------------------ */
-
-/* Octets that a transport header needs for the first of its fields. */
-static const struct {
-	unsigned protocol[FLOW_FAMILIES];
-	unsigned octets;
-} transports[] = {
-	{ { TCP, TCP }, 4 },
-	{ { UDP, UDP }, 4 },
-	{ { ICMP, ICMPV6 }, 1 },
-};
-
-enum {
-	TRANSPORTS = sizeof(transports) / sizeof(transports[0])
-};
-
-/* Fields further in, of IPv4: the set of header and total lengths with which they are there. */
-enum {
-	CODE_OCTETS = 2,
-	FLAGS_OCTETS = 14
-};
-
-static void lengths_print(const char *name, unsigned octets, FILE *to)
-{
-	(void)fprintf(to,
-		      "add set " NFT_TABLE
-		      " %s { typeof @nh,0,8 . @nh,16,16; flags interval; elements = { ",
-		      name);
-	for (unsigned ihl = 5; ihl <= 15; ihl++)
-		(void)fprintf(to, "%s0x4%x . %u-65535", ihl > 5 ? ", " : "", ihl, 4 * ihl + octets);
-	fputs(" }; }\n", to);
-}
-
-static void chain_print(const char *name, FILE *to)
-{
-	(void)fprintf(to, "add chain " NFT_TABLE " %s\n", name);
-}
-
-static void ipv4_print(FILE *to)
-{
-	const char *sep = "";
-
-	/* RFC 8955 4.2.2.4: ports only where they are; the first-fragment guard. */
-	fputs("add rule " NFT_TABLE " ipv4 @nh,51,13 != 0 goto ipv4-header\n", to);
-	/* l4proto: the frame is as long as its header says. */
-	fputs("add rule " NFT_TABLE
-	      " ipv4 meta l4proto 0-255 @nh,0,8 . @nh,72,8 . @nh,16,16 vmap { ",
-	      to);
-	for (unsigned ihl = 5; ihl <= 15; ihl++)
-		for (int i = 0; i < TRANSPORTS; i++) {
-			(void)fprintf(to, "%s0x4%x . %u . %u-65535 : goto %s", sep, ihl,
-				      transports[i].protocol[FLOW_IPV4],
-				      transports[i].octets + 4 * ihl,
-				      nft_chain(FLOW_IPV4, NFT_SOME));
-			sep = ", ";
-		}
-	fputs(" }\nadd rule " NFT_TABLE " ipv4 goto ipv4-header\n", to);
-	for (unsigned ihl = 5; ihl <= 15; ihl++)
-		(void)fprintf(
-			to,
-			"add rule " NFT_TABLE
-			" ipv4-header @nh,0,8 0x4%x @nh,16,16 >= %u meta length >= %u goto %s\n",
-			ihl, 4 * ihl, 4 * ihl, nft_chain(FLOW_IPV4, NFT_NONE));
-}
-
-static void ipv6_print(FILE *to)
-{
-	const char *sep = "";
-
-	fputs("add rule " NFT_TABLE " ipv6 @nh,0,4 != 6 accept\n"
-	      "add rule " NFT_TABLE " ipv6 meta length < 40 accept\n"
-	      "add rule " NFT_TABLE " ipv6 frag frag-off != 0 goto ipv6-none\n"
-	      "add rule " NFT_TABLE " ipv6 meta l4proto 0-255 @nh,48,8 . @nh,32,16 vmap { ",
-	      to);
-	for (int i = 0; i < TRANSPORTS; i++) {
-		(void)fprintf(to, "%s%u . %u-65535 : goto %s", sep,
-			      transports[i].protocol[FLOW_IPV6], transports[i].octets,
-			      nft_chain(FLOW_IPV6, NFT_SOME));
-		sep = ", ";
-	}
-	fputs(" }\n", to);
-	/* Behind extension headers; a field that is not there ends the line. */
-	for (int i = 0; i < TRANSPORTS; i++)
-		(void)fprintf(to,
-			      "add rule " NFT_TABLE
-			      " ipv6 @nh,48,8 { 0, 43, 44, 60 } meta l4proto %u "
-			      "@th,%u,8 0-255 goto %s\n",
-			      transports[i].protocol[FLOW_IPV6], 8 * (transports[i].octets - 1),
-			      nft_chain(FLOW_IPV6, NFT_SOME));
-	fputs("add rule " NFT_TABLE " ipv6 goto ipv6-none\n", to);
-}
-
-void nft_base_print(FILE *to)
-{
-	fputs("add table " NFT_TABLE "\n", to);
-	for (int family = 0; family < FLOW_FAMILIES; family++)
-		for (int class = 0; class < NFT_CLASSES; class ++)
-			chain_print(nft_chain(family, class), to);
-	chain_print("ipv4-header", to);
-	chain_print("ipv4", to);
-	chain_print("ipv6", to);
-	fputs("flush chain " NFT_TABLE " ipv4-header\nflush chain " NFT_TABLE
-	      " ipv4\nflush chain " NFT_TABLE " ipv6\n",
-	      to);
-	lengths_print("icmp-code", CODE_OCTETS, to);
-	lengths_print("tcp-flags", FLAGS_OCTETS, to);
-	ipv4_print(to);
-	ipv6_print(to);
-}
 
 /* ---- TCP flags ------------------------------------------------------------------------ */
 
@@ -213,11 +84,15 @@ enum {
 	PACKETS_MOST = 2000000
 };
 
-bool nft_then_make(const struct flow_actions *a, struct plan_then *ret, struct err *e)
+bool nft_then_make(const struct plan_able *able, enum flow_family family,
+		   const struct flow_actions *a, struct plan_then *ret, struct err *e)
 {
 	float octets, packets;
 
-	if (!plan_then_make(a, ret, e))
+	if (a->redirect != FLOW_REDIRECT_NONE)
+		return err_at(e, 0, 0, "%s is not enforced with nftables",
+			      a->copy ? "copy" : "redirect");
+	if (!plan_then_make(able, family, a, ret, e))
 		return false;
 	if (ret->more)
 		return err_at(e, 0, 0,
@@ -227,8 +102,6 @@ bool nft_then_make(const struct flow_actions *a, struct plan_then *ret, struct e
 		return err_at(e, 0, 0, "sample is not enforced with nftables");
 	if (a->interface_sets > 0)
 		return err_at(e, 0, 0, "interface-set is not enforced with nftables");
-	if (ret->marks)
-		return err_at(e, 0, 0, "mark is not enforced with nftables");
 	octets = ret->rate[XDP_UNIT_OCTETS];
 	packets = ret->rate[XDP_UNIT_PACKETS];
 	if (octets > 0 && packets > 0)
@@ -534,29 +407,19 @@ static void add_ipv6_fragment(struct conditions *c, const struct flow_normal *n)
 /* The fields that lie further in than the class says. */
 static void add_guards(struct conditions *c, const struct flow_normal *n)
 {
-	bool ipv6 = n->family == FLOW_IPV6;
-
 	if (!n->has_tcp_flags && !asks(n, FLOW_ICMP_CODE))
 		return;
-	if (n->has_tcp_flags)
-		str_addf(add_text(c),
-			 ipv6 ? " @nh,32,16 >= %d @th,104,8 0-255"
-			      : " @nh,0,8 . @nh,16,16 @tcp-flags",
-			 FLAGS_OCTETS);
-	else
-		str_addf(add_text(c),
-			 ipv6 ? " @nh,32,16 >= %d @th,8,8 0-255"
-			      : " @nh,0,8 . @nh,16,16 @icmp-code",
-			 CODE_OCTETS);
+	str_add(add_text(c), n->has_tcp_flags ? nft_has_flags(n->family) : nft_has_code(n->family));
 	end_part(c);
 }
 
-static void conditions_make(const struct flow_normal *n, struct conditions *c)
+static void conditions_make(const struct flow_normal *n, enum nft_part part, struct conditions *c)
 {
 	bool ipv6 = n->family == FLOW_IPV6;
 
 	begin(c);
-	add_prefix(c, &n->destination, ipv6 ? 192 : 128, ipv6 ? 16 : 4);
+	if (part == NFT_WHOLE)
+		add_prefix(c, &n->destination, ipv6 ? 192 : 128, ipv6 ? 16 : 4);
 	add_prefix(c, &n->source, ipv6 ? 64 : 96, ipv6 ? 16 : 4);
 	/* What cannot be had otherwise is first to have lines. */
 	if (n->has_fragment)
@@ -574,31 +437,46 @@ static void conditions_make(const struct flow_normal *n, struct conditions *c)
 	add_guards(c, n);
 }
 
-unsigned nft_match_print(const struct flow_nlri *nlri, int number, enum nft_class class, FILE *to)
+/* False: it matches no packet of the class. */
+static bool match_make(const struct flow_nlri *nlri, enum nft_class class, enum nft_part part,
+		       struct conditions *c)
 {
-	static struct conditions c;
-	struct flow_normal n;
+	static struct flow_normal n;
 
 	if (!flow_normal_make(nlri, &n, NULL))
-		return 0;
+		return false;
 	if (class == NFT_NONE && (n.has_tcp_flags || asks_ports(&n) || asks_icmp(&n)))
-		return 0;
-	conditions_make(&n, &c);
-	if (c.never)
-		return 0;
+		return false;
+	conditions_make(&n, part, c);
+	return !c->never;
+}
+
+unsigned nft_match_lines(const struct flow_nlri *n, enum nft_class class)
+{
+	static struct conditions c;
+
+	return match_make(n, class, NFT_WHOLE, &c) ? c.lines : 0;
+}
+
+void nft_match_print(const struct flow_nlri *n, enum nft_class class, enum nft_part part,
+		     const char *chain, const char *then, FILE *to)
+{
+	static struct conditions c;
+
+	if (!match_make(n, class, part, &c))
+		return;
 	for (unsigned line = 0; line < c.lines; line++) {
 		unsigned rest = line;
 
-		(void)fprintf(to, "add rule " NFT_TABLE " %s", nft_chain(n.family, class));
+		(void)fprintf(to, "add rule " NFT_TABLE " %s", chain);
 		for (unsigned p = 0; p < c.parts; p++) {
 			unsigned of_part = c.part[p + 1] - c.part[p];
 
 			fputs(c.room + c.text[c.part[p] + rest % of_part], to);
 			rest /= of_part;
 		}
-		(void)fprintf(to, " goto rule%d\n", number);
+		(void)fprintf(to, " %s\n", then);
 	}
-	return c.lines;
 }
 
 /* ---- Verdicts ------------------------------------------------------------------------- */
@@ -645,7 +523,8 @@ static void limit_packets(double rate, FILE *to)
 		      fmax(PACKETS_AT_ONCE, ceil(rate / 50)));
 }
 
-static void verdict_print(const struct plan_then *t, int number, FILE *to)
+/* The family's own word keeps ECN, and IPv4's checksum by the difference. */
+static void verdict_print(enum flow_family family, const struct plan_then *t, int number, FILE *to)
 {
 	if (t->kind == XDP_THEN_RATE) {
 		rule_add(number, to);
@@ -656,6 +535,8 @@ static void verdict_print(const struct plan_then *t, int number, FILE *to)
 		(void)fprintf(to, " counter name dropped%d drop\n", number);
 	}
 	rule_add(number, to);
+	if (t->marks)
+		(void)fprintf(to, "%s dscp set %u ", family == FLOW_IPV6 ? "ip6" : "ip", t->dscp);
 	if (t->kind == XDP_THEN_DISCARD)
 		(void)fprintf(to, "counter name dropped%d drop\n", number);
 	else
@@ -673,8 +554,9 @@ static void comments_print(const struct flow_nlri *n, const struct plan_then *t,
 	char hex[2 * COMMENT_OCTETS + 1];
 
 	rule_add(number, to);
-	(void)fprintf(to, "continue comment \"%d %d %a %a\"\n", n->family == FLOW_IPV6 ? 6 : 4,
-		      t->kind, (double)t->rate[XDP_UNIT_OCTETS], (double)t->rate[XDP_UNIT_PACKETS]);
+	(void)fprintf(to, "continue comment \"%d %d %a %a %d\"\n", n->family == FLOW_IPV6 ? 6 : 4,
+		      t->kind, (double)t->rate[XDP_UNIT_OCTETS], (double)t->rate[XDP_UNIT_PACKETS],
+		      t->marks ? t->dscp : -1);
 	for (size_t at = 0; at < n->len; at += COMMENT_OCTETS) {
 		struct str s = str_over(hex, sizeof(hex));
 
@@ -685,17 +567,15 @@ static void comments_print(const struct flow_nlri *n, const struct plan_then *t,
 	}
 }
 
-void nft_then_print(const struct flow_nlri *n, const struct plan_then *t, int number, bool monitor,
-		    FILE *to)
+void nft_then_print(const struct flow_nlri *n, const struct plan_then *t, int number, FILE *to)
 {
 	(void)fprintf(to, "flush chain " NFT_TABLE " rule%d\n", number);
 	rule_add(number, to);
 	(void)fprintf(to, "counter name matched%d\n", number);
-	if (monitor) {
+	if (t->kind != XDP_THEN_ACCEPT || t->marks) {
 		rule_add(number, to);
-		fputs("accept\n", to);
-	} else {
-		verdict_print(t, number, to);
+		(void)fprintf(to, "jump %s\n", nft_protected(n->family));
 	}
+	verdict_print(n->family, t, number, to);
 	comments_print(n, t, number, to);
 }

@@ -9,6 +9,8 @@
 
 #include "base/err.h"
 
+/* Does the kernel have the sockets of nftables?  Without them libnftables ends the program. */
+bool nft_is_there(void);
 /* All of these commands or none.  False, with the first thing that nftables says. */
 bool nft_run(const char *commands, struct err *e);
 /* What a `list` command prints, the array of objects; the caller's to json_decref.  NULL, with the

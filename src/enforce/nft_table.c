@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "enforce/nft_count.h"
 #include "enforce/nft_hook.h"
+#include "enforce/nft_protect.h"
 #include "enforce/nft_run.h"
 
 static const char *text_of(const json_t *o, const char *key)
@@ -16,19 +18,6 @@ static const char *text_of(const json_t *o, const char *key)
 	const char *text = json_string_value(json_object_get(o, key));
 
 	return text != NULL ? text : "";
-}
-
-/* The N of a name WORD followed by N; 0: it is none. */
-static int number_in(const char *name, const char *word)
-{
-	size_t len = strlen(word);
-	char *end;
-	long n;
-
-	if (strncmp(name, word, len) != 0)
-		return 0;
-	n = strtol(name + len, &end, 10);
-	return *end == '\0' && n > 0 && n < INT_MAX ? (int)n : 0;
 }
 
 bool nft_table_there(bool *ret_there, struct err *e)
@@ -49,7 +38,7 @@ bool nft_table_there(bool *ret_there, struct err *e)
 }
 
 /* The epoch is the hub's word: as hex it has no character that means something here. */
-void nft_table_mark(const char *epoch, bool monitor, FILE *to)
+void nft_table_mark(const char *epoch, FILE *to)
 {
 	char hex[2 * XDP_EPOCH_MAX + 1];
 	struct str s = str_over(hex, sizeof(hex));
@@ -57,8 +46,8 @@ void nft_table_mark(const char *epoch, bool monitor, FILE *to)
 	str_add_hex(&s, epoch, strlen(epoch));
 	(void)fprintf(to,
 		      "add chain " NFT_TABLE " hub\nflush chain " NFT_TABLE
-		      " hub\nadd rule " NFT_TABLE " hub continue comment \"%d %s\"\n",
-		      NFT_LAYOUT, monitor ? "monitor" : "enforce");
+		      " hub\nadd rule " NFT_TABLE " hub continue comment \"%d\"\n",
+		      NFT_LAYOUT);
 	if (*epoch != '\0')
 		(void)fprintf(to, "add rule " NFT_TABLE " hub continue comment \"%s\"\n", hex);
 }
@@ -99,7 +88,7 @@ static bool rule_ends(struct reading *r, struct err *e)
 
 static bool rule_begins(struct reading *r, const char *chain, struct err *e)
 {
-	int number = number_in(chain, "rule");
+	int number = nft_number_in(chain, "rule");
 
 	if (number == r->number)
 		return true;
@@ -111,19 +100,22 @@ static bool rule_begins(struct reading *r, const char *chain, struct err *e)
 	return true;
 }
 
-/* "FAMILY KIND OCTETS PACKETS", of which the last two are rates. */
+/* "FAMILY KIND OCTETS PACKETS MARK", of which two are rates and the last is -1 for none. */
 static bool read_then(struct reading *r, const char *comment, struct err *e)
 {
 	char *at;
-	long family = strtol(comment, &at, 10), kind = strtol(at, &at, 10);
+	long family = strtol(comment, &at, 10), kind = strtol(at, &at, 10), mark;
 
 	r->then.rate[XDP_UNIT_OCTETS] = strtof(at, &at);
 	r->then.rate[XDP_UNIT_PACKETS] = strtof(at, &at);
+	mark = strtol(at, &at, 10);
 	if (*at != '\0' || (family != 4 && family != 6) || kind < XDP_THEN_ACCEPT ||
-	    kind > XDP_THEN_RATE)
+	    kind > XDP_THEN_RATE || mark < -1 || mark > 63)
 		return damaged(r, e);
 	r->family = family == 6 ? FLOW_IPV6 : FLOW_IPV4;
 	r->then.kind = (enum xdp_then_kind)kind;
+	r->then.marks = mark >= 0;
+	r->then.dscp = mark >= 0 ? (uint8_t)mark : 0;
 	r->has_then = true;
 	return true;
 }
@@ -141,16 +133,14 @@ static bool read_octets(struct reading *r, const char *comment, struct err *e)
 
 static bool read_mark(struct reading *r, const char *comment, struct err *e)
 {
-	char *mode;
 	size_t len;
 
 	if (!r->marked) {
-		if (strtol(comment, &mode, 10) != NFT_LAYOUT)
+		if (strtol(comment, NULL, 10) != NFT_LAYOUT)
 			return err_at(
 				e, 0, 0,
 				"table " NFT_TABLE " was left by another version; "
 				"headgate-enforce --flush takes it away, with the rules in it");
-		r->found->monitor = strcmp(mode, " monitor") == 0;
 		r->marked = true;
 		return true;
 	}
@@ -175,6 +165,14 @@ static bool read_rule(struct reading *r, const json_t *o, struct err *e)
 	return r->has_then ? read_octets(r, comment, e) : read_then(r, comment, e);
 }
 
+static void read_counter(struct nft_found *f, const char *name)
+{
+	int entry = nft_protect_entry(name);
+
+	if (entry >= 0)
+		f->saved[entry] = true;
+}
+
 static void read_chain(struct nft_found *f, const char *name)
 {
 	unsigned hook = nft_hook_number(name);
@@ -196,6 +194,9 @@ bool nft_table_read(struct nft_found *f, struct err *e)
 		const json_t *rule = json_object_get(o, "rule");
 
 		read_chain(f, text_of(json_object_get(o, "chain"), "name"));
+		nft_left_chain(&f->left, text_of(json_object_get(o, "chain"), "name"));
+		nft_left_map(&f->left, text_of(json_object_get(o, "map"), "name"));
+		read_counter(f, text_of(json_object_get(o, "counter"), "name"));
 		ok = ok && (rule == NULL || read_rule(&r, rule, e));
 	}
 	json_decref(list);
@@ -205,31 +206,4 @@ bool nft_table_read(struct nft_found *f, struct err *e)
 	       err_at(e, 0, 0,
 		      "there is a table " NFT_TABLE " that headgate-enforce has not made; "
 		      "it stays, and no rules are enforced");
-}
-
-/* ---- Counts --------------------------------------------------------------------------- */
-
-bool nft_table_count(void (*count)(void *ctx, int number, bool dropped, uint64_t packets,
-				   uint64_t octets),
-		     void *ctx, struct err *e)
-{
-	json_t *list = nft_list("list counters table " NFT_TABLE "\n", e), *o;
-	size_t i;
-
-	if (list == NULL)
-		return false;
-	json_array_foreach(list, i, o)
-	{
-		const json_t *c = json_object_get(o, "counter");
-		const char *name = text_of(c, "name");
-		bool dropped = strncmp(name, "dropped", 7) == 0;
-		int number = number_in(name, dropped ? "dropped" : "matched");
-
-		if (number > 0)
-			count(ctx, number, dropped,
-			      (uint64_t)json_integer_value(json_object_get(c, "packets")),
-			      (uint64_t)json_integer_value(json_object_get(c, "bytes")));
-	}
-	json_decref(list);
-	return true;
 }

@@ -20,6 +20,8 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "enforce/hooks.h"
+#include "enforce/places.h"
 #include "enforce/xdp.h"
 
 static bool is_bpf_fs(const char *path, bool *ret_there)
@@ -165,6 +167,8 @@ bool pins_remove(const struct pins *p, struct err *e)
 
 	if (!pins_each(p, remove_link, &copy, e))
 		return false;
+	hooks_remove(p);
+	places_remove(p);
 	for (int m = 0; m < XDP_MAPS; m++)
 		if (unlink(pins_path(p, xdp_map_names[m], path)) < 0 && errno != ENOENT)
 			return err_at(e, 0, 0, "%s: cannot remove it: %s", path, strerror(errno));

@@ -13,7 +13,7 @@
 
 enum {
 	TICKS_PER_NS = 16, /* struct xdp_rate counts in sixteenths */
-	BURST_MS = 20,     /* and no less, or the coarse clock would be too coarse */
+	BURST_MS = 16,     /* above the coarse clock's step, below 2 % of the first second */
 	COST_BITS = 46,    /* so that the cost of the longest packet, 2^17 octets, fits 64 bits */
 	COST_SHIFT = 16,
 	RATE_SECONDS_MAX = 4096 /* a unit's time has to fit COST_BITS */
@@ -23,21 +23,6 @@ struct plan_refusal {
 	bool (*asks)(const struct flow_actions *a);
 	const char *reason;
 };
-
-static bool asks_redirect_rt(const struct flow_actions *a)
-{
-	return a->redirect == FLOW_REDIRECT_RT;
-}
-
-static bool asks_copy(const struct flow_actions *a)
-{
-	return a->redirect == FLOW_REDIRECT_IP && a->copy;
-}
-
-static bool asks_redirect_ip(const struct flow_actions *a)
-{
-	return a->redirect == FLOW_REDIRECT_IP;
-}
 
 static bool asks_no_number(const struct flow_actions *a)
 {
@@ -58,15 +43,56 @@ static bool asks_too_little(const struct flow_actions *a)
 }
 
 static const struct plan_refusal refusals[] = {
-	{ asks_redirect_rt, "redirect to a VRF is not enforced" },
-	{ asks_copy, "copy to an address is not enforced" },
-	{ asks_redirect_ip, "redirect to an address is not enforced" },
 	{ asks_no_number, "the rate is not a number" },
 	{ asks_infinity, "the rate is infinite" },
 	{ asks_too_little, "the rate is below one in 4096 seconds" },
 };
 
-bool plan_then_make(const struct flow_actions *a, struct plan_then *ret, struct err *e)
+static bool imports(const struct plan_vrf *v, const struct flow_actions *a)
+{
+	for (size_t i = 0; i < v->import_count; i++)
+		if (flow_target_named(a, v->imports[i]))
+			return true;
+	return false;
+}
+
+static bool send_to_vrf(const struct plan_able *able, const struct flow_actions *a,
+			struct plan_then *t, struct err *e)
+{
+	const struct plan_vrf *nowhere = NULL;
+
+	for (size_t i = 0; i < able->vrf_count; i++) {
+		const struct plan_vrf *v = &able->vrfs[i];
+
+		if (!imports(v, a))
+			continue;
+		if (v->place >= 0) {
+			t->send = XDP_SEND_PLACE;
+			t->place = (uint8_t)v->place;
+			return true;
+		}
+		nowhere = v;
+	}
+	if (nowhere == NULL)
+		return err_at(e, 0, 0, "no VRF here imports the route target of the redirect");
+	return err_at(e, 0, 0, "VRF %s has neither table nor interface for a redirect",
+		      nowhere->name);
+}
+
+/* An IPv4 packet may go to a neighbor that has only an IPv6 address (RFC 8950), an IPv6 packet to
+ * no IPv4 one. */
+static bool send_to_address(enum flow_family family, const struct flow_actions *a,
+			    struct plan_then *t, struct err *e)
+{
+	if (family == FLOW_IPV6 && a->redirect_to.family != ADDR_IPV6)
+		return err_at(e, 0, 0, "IPv6 packets cannot be redirected to an IPv4 address");
+	t->send = a->copy ? XDP_SEND_COPY : XDP_SEND_ADDRESS;
+	t->to = a->redirect_to;
+	return true;
+}
+
+bool plan_then_make(const struct plan_able *able, enum flow_family family,
+		    const struct flow_actions *a, struct plan_then *ret, struct err *e)
 {
 	struct plan_then t = { .kind = XDP_THEN_ACCEPT };
 
@@ -83,6 +109,10 @@ bool plan_then_make(const struct flow_actions *a, struct plan_then *ret, struct 
 		t.marks = true;
 		t.dscp = a->mark;
 	}
+	if (a->redirect == FLOW_REDIRECT_RT && !send_to_vrf(able, a, &t, e))
+		return false;
+	if (a->redirect == FLOW_REDIRECT_IP && !send_to_address(family, a, &t, e))
+		return false;
 	/* RFC 8955 7.1, 7.2: a rate of 0 discards, and of two rates the lower one decides. */
 	if ((a->has_rate_bytes && a->rate_bytes <= 0) ||
 	    (a->has_rate_packets && a->rate_packets <= 0))
@@ -97,6 +127,7 @@ bool plan_then_equal(const struct plan_then *a, const struct plan_then *b)
 {
 	return a->kind == b->kind && a->marks == b->marks && a->dscp == b->dscp &&
 	       a->more == b->more && a->groups == b->groups && a->sample == b->sample &&
+	       a->send == b->send && a->place == b->place && addr_equal(&a->to, &b->to) &&
 	       a->rate[XDP_UNIT_OCTETS] == b->rate[XDP_UNIT_OCTETS] &&
 	       a->rate[XDP_UNIT_PACKETS] == b->rate[XDP_UNIT_PACKETS];
 }
@@ -127,8 +158,16 @@ static void rate_write(float rate, double units, struct xdp_rate *ret)
 void plan_then_write(const struct plan_then *t, struct xdp_then *ret)
 {
 	*ret = (struct xdp_then){
-		.kind = t->kind, .marks = t->marks, .dscp = t->dscp, .groups = t->groups
+		.kind = t->kind,
+		.marks = t->marks,
+		.dscp = t->dscp,
+		.send = t->send,
+		.place = t->place,
+		.family = t->to.family == ADDR_IPV6 ? XDP_IPV6 : XDP_IPV4,
+		.groups = t->groups,
 	};
+	if (t->to.family != ADDR_NONE)
+		memcpy(ret->address, t->to.octets, addr_octets(&t->to));
 	for (int i = 0; i < XDP_UNITS; i++)
 		rate_write(t->rate[i], burst_units[i], &ret->rate[i]);
 }
@@ -141,12 +180,19 @@ __u64 plan_then_verdict(const struct plan_then *t, uint32_t number)
 
 void plan_then_read(const struct xdp_then *x, __u64 verdict, struct plan_then *ret)
 {
-	*ret = (struct plan_then){ .kind = x->kind,
-				   .marks = x->marks,
-				   .dscp = x->dscp,
-				   .more = (verdict & XDP_VERDICT_MORE) != 0,
-				   .sample = (verdict & XDP_VERDICT_SAMPLE) != 0,
-				   .groups = x->groups };
+	*ret = (struct plan_then){
+		.kind = x->kind,
+		.marks = x->marks,
+		.dscp = x->dscp,
+		.send = x->send,
+		.place = x->place,
+		.sample = (verdict & XDP_VERDICT_SAMPLE) != 0,
+		.more = (verdict & XDP_VERDICT_MORE) != 0,
+		.groups = x->groups,
+	};
+	if (x->send == XDP_SEND_ADDRESS || x->send == XDP_SEND_COPY)
+		ret->to = x->family == XDP_IPV6 ? addr_ipv6((const uint8_t *)x->address)
+						: addr_ipv4((const uint8_t *)x->address);
 	for (int i = 0; i < XDP_UNITS; i++)
 		memcpy(&ret->rate[i], &x->rate[i].rate, sizeof(ret->rate[i]));
 }
@@ -182,8 +228,6 @@ bool plan_rule_make(const struct flow_nlri *nlri, struct xdp_rule *ret, struct e
 {
 	struct flow_normal n;
 
-	if (nlri->vpn)
-		return err_at(e, 0, 0, "rules of a VPN are not enforced");
 	if (!flow_normal_make(nlri, &n, e))
 		return false;
 	if (n.span_count > XDP_SPANS_MAX)

@@ -16,20 +16,35 @@ struct plan_then {
 	float rate[XDP_UNITS]; /* a second; with XDP_THEN_RATE, 0: no limit of this unit */
 	bool marks;            /* what passes gets this DSCP; never with XDP_THEN_DISCARD */
 	uint8_t dscp;
-	bool sample;     /* one in some packets, to user space */
-	bool more;       /* later rules are tried too */
-	uint64_t groups; /* at interfaces in one of these (groups.h); 0: at all */
+	bool sample;        /* one in some packets, to user space */
+	bool more;          /* later rules are tried too */
+	uint64_t groups;    /* at interfaces in one of these (groups.h); 0: at all */
+	enum xdp_send send; /* what passes; never with XDP_THEN_DISCARD */
+	uint8_t place;
+	struct addr to;
+};
+
+/* A VRF of this machine as a redirect to it needs it. */
+struct plan_vrf {
+	const char *name;
+	size_t import_count;
+	const uint8_t (*imports)[8]; /* route targets */
+	int place;                   /* XDP_SEND_PLACE; -1: it has none */
 };
 
 /* What a backend can do exactly; false, with the reason, for what it cannot. */
 struct plan_able {
 	bool (*match)(const struct flow_nlri *n, struct err *e);
-	bool (*then)(const struct flow_actions *a, struct plan_then *ret, struct err *e);
+	bool (*then)(const struct plan_able *able, enum flow_family family,
+		     const struct flow_actions *a, struct plan_then *ret, struct err *e);
+	size_t vrf_count;
+	const struct plan_vrf *vrfs; /* the first that imports a target and has a place is it */
 };
 
-/* False, with the reason, when the actions cannot be had exactly.  Where they are in force is left
- * open. */
-bool plan_then_make(const struct flow_actions *a, struct plan_then *ret, struct err *e);
+/* False, with the reason, when the actions cannot be had exactly by a rule of this family.  Where
+ * they are in force is left open. */
+bool plan_then_make(const struct plan_able *able, enum flow_family family,
+		    const struct flow_actions *a, struct plan_then *ret, struct err *e);
 bool plan_then_equal(const struct plan_then *a, const struct plan_then *b);
 void plan_then_write(const struct plan_then *t, struct xdp_then *ret);
 /* The verdict of a rule with this action, which has that number. */

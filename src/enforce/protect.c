@@ -87,3 +87,24 @@ bool protect_set(struct xdp *x, const struct enforce_protect *p, struct err *e)
 	x->protect->defaults = ((1U << XDP_DEFAULTS) - 1) & ~p->defaults_off;
 	return true;
 }
+
+/* What is new first: an address is never missing in between. */
+bool protect_bring_locals(void *ctx, const struct locals *before, const struct locals *after,
+			  struct err *e)
+{
+	const struct xdp *x = ctx;
+	int map = x->map[XDP_MAP_LOCALS];
+	uint32_t yes = 1;
+
+	for (size_t i = 0; i < after->count; i++)
+		if (!locals_have(before, &after->list[i]) &&
+		    bpf_map_update_elem(map, &after->list[i], &yes, BPF_ANY) < 0 && errno != E2BIG)
+			return err_at(e, 0, 0, "%s: %s", xdp_map_names[XDP_MAP_LOCALS],
+				      strerror(errno));
+	for (size_t i = 0; i < before->count; i++)
+		if (!locals_have(after, &before->list[i]) &&
+		    bpf_map_delete_elem(map, &before->list[i]) < 0 && errno != ENOENT)
+			return err_at(e, 0, 0, "%s: %s", xdp_map_names[XDP_MAP_LOCALS],
+				      strerror(errno));
+	return true;
+}

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "enforce/enforce.h"
+#include "enforce/locals.h"
 #include "enforce/xdp_protect.h"
 
 struct xdp;
@@ -25,5 +26,7 @@ bool protect_statement_make(const struct enforce_protect_statement *s, struct xd
 /* Into the kernel, before the program is attached.  What was saved is forgotten: entries mean
  * something else from now on. */
 bool protect_set(struct xdp *x, const struct enforce_protect *p, struct err *e);
+/* This machine's addresses into the kernel; ctx is the struct xdp. */
+locals_bring protect_bring_locals;
 
 #endif

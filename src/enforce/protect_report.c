@@ -48,7 +48,7 @@ static json_t *entry_object(const struct saved *saved, uint32_t entry, bool on, 
 			continue;
 		packets += (json_int_t)packets_of(r);
 		all += (json_int_t)octets_of(r);
-		if (*octets < REPORT_OCTETS)
+		if (r->octets != NULL && *octets < REPORT_OCTETS)
 			(void)json_array_append_new(rules, rule_object(r, octets));
 	}
 	return json_pack("{s:s, s:s, s:b, s:b, s:I, s:I, s:o}", "name", name, "match", match,

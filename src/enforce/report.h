@@ -27,7 +27,8 @@ struct report {
 	bool introduced;           /* it has had one on this connection */
 	uint64_t saved;            /* packets that were when protected flows were reported last */
 	bool told_protected;
-	char name[64]; /* of this enforcer, for people: the hub goes by the connection */
+	json_t *told_failed; /* what report_failed has told on this connection */
+	char name[64];       /* of this enforcer, for people: the hub goes by the connection */
 };
 
 /* HOST/INTERFACE where one interface is named, else HOST. */
@@ -41,6 +42,9 @@ bool report_send(struct report *r, struct ruleset *rules, const struct saved *sa
 		 const struct enforce_protect *p, struct err *e);
 /* The same of these alone, on an open connection that has nothing to be answered. */
 bool report_rules(struct report *r, struct rule *const *list, size_t n, struct err *e);
+/* Says what could not be sent where its rule says, by reason, if it is new.  Takes it over; NULL:
+ * nothing is ever sent. */
+bool report_failed(struct report *r, json_t *failed, struct err *e);
 /* Says another thing at once: VERB {"enforcer":NAME, ...o}.  Takes o over. */
 bool report_say(struct report *r, const char *verb, json_t *o, struct err *e);
 /* {"family":"ipv4-flow","nlri":HEX,"rule":TEXT}; all "" when n is NULL. */

@@ -22,7 +22,7 @@ struct saved_row {
 	uint32_t entry; /* as in xdp_protect.h */
 	uint32_t slot;  /* 0: the rule is gone */
 	struct flow_nlri nlri;
-	uint8_t *octets;           /* its, owned */
+	uint8_t *octets;           /* its, owned; NULL: from which rule is not known */
 	struct saved_count before; /* of slots that the rule had and lost */
 	struct saved_count now;
 };

@@ -28,7 +28,10 @@ const char *const xdp_map_names[XDP_MAPS] = {
 	[XDP_MAP_FULL] = "hg_full",           [XDP_MAP_PROTECT] = "hg_protect",
 	[XDP_MAP_PROTECTED] = "hg_protected", [XDP_MAP_LOCALS] = "hg_locals",
 	[XDP_MAP_SAVED] = "hg_saved",         [XDP_MAP_MONITORED] = "hg_monitored",
-	[XDP_MAP_GROUPS] = "hg_groups",       [XDP_MAP_SAMPLES] = "hg_samples",
+	[XDP_MAP_GROUPS] = "hg_groups",       [XDP_MAP_VRFS] = "hg_vrfs",
+	[XDP_MAP_PLACES] = "hg_places",       [XDP_MAP_REASONS] = "hg_reasons",
+	[XDP_MAP_HOOKS] = "hg_hooks",         [XDP_MAP_SENDING] = "hg_sending",
+	[XDP_MAP_SAMPLES] = "hg_samples",
 };
 
 /* ---- Loading -------------------------------------------------------------------------- */
@@ -50,7 +53,7 @@ static const struct {
 };
 
 /* Why the kernel would not take the program, as well as we can tell. */
-static bool load_failed(int error, const char *verifier, struct err *e)
+static bool load_failed(int error, const char *what, const char *verifier, struct err *e)
 {
 	const char *last = verifier;
 
@@ -68,29 +71,31 @@ static bool load_failed(int error, const char *verifier, struct err *e)
 			break;
 		else
 			last = s;
-	return err_at(e, 0, 0, "the kernel refuses the XDP program: %s; its verifier says: %.*s",
-		      strerror(error), (int)strcspn(last, "\n"), *last != '\0' ? last : "nothing");
+	return err_at(e, 0, 0, "the kernel refuses the %s program: %s; its verifier says: %.*s",
+		      what, strerror(error), (int)strcspn(last, "\n"),
+		      *last != '\0' ? last : "nothing");
 }
 
-static bool load_object(struct xdp *x, struct err *e)
+bool xdp_load(struct bpf_object *object, const char *name, const char *what, int *ret_program,
+	      struct err *e)
 {
 	enum {
 		LOG_SIZE = 64 * 1024
 	};
-	struct bpf_program *program = bpf_object__find_program_by_name(x->object, "headgate");
+	struct bpf_program *program = bpf_object__find_program_by_name(object, name);
 	char *verifier = calloc(1, LOG_SIZE);
 	int rc;
 	bool ok;
 
 	if (program == NULL || verifier == NULL) {
 		free(verifier);
-		return err_at(e, 0, 0, "the XDP program is damaged");
+		return err_at(e, 0, 0, "the %s program is damaged", what);
 	}
 	(void)bpf_program__set_log_buf(program, verifier, LOG_SIZE);
-	rc = bpf_object__load(x->object);
-	ok = rc == 0 || load_failed(-rc, verifier, e);
+	rc = bpf_object__load(object);
+	ok = rc == 0 || load_failed(-rc, what, verifier, e);
 	free(verifier);
-	x->program = bpf_program__fd(program);
+	*ret_program = bpf_program__fd(program);
 	return ok;
 }
 
@@ -169,11 +174,11 @@ static bool find_pins(struct xdp *x, const struct pins *pins, struct err *e)
 }
 
 /* The program's global data: the tables, and nothing else. */
-static struct bpf_map *tables_map(const struct xdp *x)
+struct bpf_map *xdp_tables_map(const struct bpf_object *object)
 {
 	struct bpf_map *map;
 
-	bpf_object__for_each_map(map, x->object)
+	bpf_object__for_each_map(map, object)
 	{
 		if (bpf_map__is_internal(map) && strstr(bpf_map__name(map), ".bss") != NULL)
 			return map;
@@ -184,7 +189,7 @@ static struct bpf_map *tables_map(const struct xdp *x)
 static bool make_tables(struct xdp *x, struct err *e)
 {
 	LIBBPF_OPTS(bpf_map_create_opts, opts, .map_flags = BPF_F_MMAPABLE);
-	struct bpf_map *map = tables_map(x);
+	struct bpf_map *map = xdp_tables_map(x->object);
 	int fd;
 	bool ok;
 
@@ -282,12 +287,21 @@ static bool wait_maps(struct xdp *x, struct err *e)
 	return true;
 }
 
+static bool find_sender(struct xdp *x, struct err *e)
+{
+	struct bpf_program *p = bpf_object__find_program_by_name(x->object, "headgate_send");
+
+	x->sender = p != NULL ? bpf_program__fd(p) : -1;
+	return p != NULL || err_at(e, 0, 0, "the XDP program is damaged: nothing sends");
+}
+
 static bool open_parts(struct xdp *x, const struct pins *pins, struct err *e)
 {
 	if (pins != NULL && !find_pins(x, pins, e))
 		return false;
-	if (!count_cpus(x, e) || !make_tables(x, e) || !load_object(x, e) || !find_maps(x, e) ||
-	    !wait_maps(x, e) || !force_init(x, e))
+	if (!count_cpus(x, e) || !make_tables(x, e) ||
+	    !xdp_load(x->object, "headgate", "XDP", &x->program, e) || !find_sender(x, e) ||
+	    !find_maps(x, e) || !wait_maps(x, e) || !force_init(x, e))
 		return false;
 	return pins == NULL || pin_maps(x, pins, e);
 }
@@ -301,7 +315,7 @@ struct xdp *xdp_open(const struct xdp_image *image, const struct pins *pins, str
 		err_at(e, 0, 0, "out of memory");
 		return NULL;
 	}
-	x->program = x->wait_outer = x->wait_inner = -1;
+	x->program = x->sender = x->tc_program = x->wait_outer = x->wait_inner = -1;
 	if (image == NULL) {
 		built_in.octets = xdp_bpf__elf_bytes(&built_in.size);
 		image = &built_in;
@@ -337,6 +351,7 @@ void xdp_free(struct xdp *x)
 		close(x->wait_outer);
 	if (x->wait_inner >= 0)
 		close(x->wait_inner);
+	bpf_object__close(x->tc_object);
 	bpf_object__close(x->object);
 	free(x->per_cpu);
 	free(x->sum);
@@ -409,6 +424,21 @@ const struct saved *xdp_saved(struct xdp *x)
 {
 	saved_read(x);
 	return &x->saved;
+}
+
+bool xdp_reasons(const struct xdp *x, uint64_t ret[XDP_REASONS])
+{
+	uint64_t *per_cpu = calloc((size_t)x->cpus, sizeof(*per_cpu));
+	bool ok = per_cpu != NULL;
+
+	for (uint32_t r = 0; ok && r < XDP_REASONS; r++) {
+		ok = bpf_map_lookup_elem(x->map[XDP_MAP_REASONS], &r, per_cpu) == 0;
+		ret[r] = 0;
+		for (int i = 0; ok && i < x->cpus; i++)
+			ret[r] += per_cpu[i];
+	}
+	free(per_cpu);
+	return ok;
 }
 
 void xdp_monitor_set(struct xdp *x, bool monitor)

@@ -20,6 +20,10 @@ enum xdp_map {
 	XDP_MAP_THENS,
 	XDP_MAP_COUNTERS,
 	XDP_MAP_STORE,
+	XDP_MAP_PLACES,
+	XDP_MAP_REASONS,
+	XDP_MAP_HOOKS,
+	XDP_MAP_SENDING,
 	XDP_MAPS_KEPT, /* those before outlive the program, those behind belong to it */
 	XDP_MAP_TABLES = XDP_MAPS_KEPT,
 	XDP_MAP_FULL,
@@ -30,6 +34,7 @@ enum xdp_map {
 	XDP_MAP_GROUPS,
 	XDP_MAP_SAMPLES,
 	XDP_MAP_SAVED,
+	XDP_MAP_VRFS,
 	XDP_MAPS
 };
 
@@ -48,6 +53,9 @@ struct xdp *xdp_open(const struct xdp_image *image, const struct pins *pins, str
 /* Pins and what they hold stay. */
 void xdp_free(struct xdp *x);
 int xdp_program(const struct xdp *x);
+/* The same for tc, over the same maps; loaded when it is asked for the first time.  image as above.
+ * -1 when it cannot be had. */
+int xdp_tc_program(struct xdp *x, const struct xdp_image *image, struct err *e);
 /* The maps were there before xdp_open. */
 bool xdp_found(const struct xdp *x);
 
@@ -69,6 +77,12 @@ bool xdp_counters_read(struct xdp *x, struct err *e);
 const struct xdp_counters *xdp_counted(const struct xdp *x, int slot);
 /* What protected flows have saved, up to date; borrowed. */
 const struct saved *xdp_saved(struct xdp *x);
+/* How many rules are in force that send packets like this. */
+size_t xdp_sends(const struct xdp *x, enum xdp_send send);
+/* The addresses to which rules in force copy, into list, each once; how many. */
+size_t xdp_copies(const struct xdp *x, struct addr *list, size_t room);
+/* Packets that could not be sent, by enum xdp_reason. */
+bool xdp_reasons(const struct xdp *x, uint64_t ret[XDP_REASONS]);
 void xdp_monitor_set(struct xdp *x, bool monitor);
 /* The same on one interface, before the program is attached there. */
 bool xdp_monitor_interface(struct xdp *x, unsigned ifindex, bool monitor);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* xdp_inner.h - what xdp.c and force.c share; not for others. */
+/* xdp_inner.h - what xdp.c, xdp_tc.c and force.c share; not for others. */
 #ifndef ENFORCE_XDP_INNER_H
 #define ENFORCE_XDP_INNER_H
 
@@ -18,10 +18,13 @@ enum {
 };
 
 struct bpf_object;
+struct bpf_map;
 
 struct xdp {
 	struct bpf_object *object;
-	int program;
+	int program, sender;          /* on the interfaces: at XDP, and at tc where it is needed */
+	struct bpf_object *tc_object; /* NULL: not loaded */
+	int tc_program;
 	int map[XDP_MAPS];
 	bool found;
 	struct xdp_control *control; /* the kernel's own, mapped, as are the next three */
@@ -40,8 +43,15 @@ struct xdp {
 	struct index *index;
 	struct space slots, thens, chunks;
 	size_t in_force;
-	bool *counted; /* slots that packets may have counted in */
+	size_t sends[XDP_SENDS]; /* of them, by enum xdp_send */
+	bool *counted;           /* slots that packets may have counted in */
 };
+
+/* Loads an object with one program, of which what is said calls it so. */
+bool xdp_load(struct bpf_object *object, const char *name, const char *what, int *ret_program,
+	      struct err *e);
+/* The map with the global data. */
+struct bpf_map *xdp_tables_map(const struct bpf_object *object);
 
 bool force_init(struct xdp *x, struct err *e);
 void force_done(struct xdp *x);

@@ -18,6 +18,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "enforce/xdp_hook.h"
 #include "enforce/xdp_match.h"
 #include "enforce/xdp_protect.h"
 
@@ -50,6 +51,13 @@ struct {
 	__type(key, __u32);
 	__type(value, __u64);
 } hg_groups SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, XDP_INTERFACES);
+	__type(key, __u32);
+	__type(value, __u32);
+} hg_vrfs SEC(".maps");
 
 #define LOOKUP_NONE 0xffffffffU
 
@@ -340,7 +348,7 @@ static __always_inline __u32 lookup_mask(__u32 mask, struct xdp_packet *p)
 {
 	const struct xdp_mask *m = &hg_tables.mask[MATCH_INDEX(mask, XDP_MASKS)];
 	__u32 found = lookup_probe(p->destination[0] & m->word[0], p->destination[1] & m->word[1],
-				   mask, 0);
+				   mask, p->root);
 
 	return found != 0 ? lookup_node(found, p) : LOOKUP_NONE;
 }
@@ -399,12 +407,12 @@ static __always_inline __u32 lookup_ipv4(struct xdp_packet *p)
 			  MATCH_READ(hg_tables.ipv4_deep[MATCH_INDEX(
 				  block << 8 | (address >> 8 & 0xff), XDP_DEEP)]);
 	if (XDP_FAULT == XDP_FAULT_ORDER) {
-		slot = lookup_node(XDP_NODE_IPV4, p);
+		slot = lookup_node(p->root, p);
 		if (slot != LOOKUP_NONE)
 			return slot;
 	}
 	slot = lookup_lengths(lengths, XDP_MASK_IPV4 + 32, p);
-	return slot != LOOKUP_NONE ? slot : lookup_node(XDP_NODE_IPV4, p);
+	return slot != LOOKUP_NONE ? slot : lookup_node(p->root, p);
 }
 
 static __always_inline __u32 lookup_ipv6(struct xdp_packet *p)
@@ -418,7 +426,7 @@ static __always_inline __u32 lookup_ipv6(struct xdp_packet *p)
 	}
 	first = p->destination[0];
 	if (XDP_FAULT == XDP_FAULT_ORDER) {
-		slot = lookup_node(XDP_NODE_IPV6, p);
+		slot = lookup_node(p->root, p);
 		if (slot != LOOKUP_NONE)
 			return slot;
 	}
@@ -441,20 +449,35 @@ static __always_inline __u32 lookup_ipv6(struct xdp_packet *p)
 		if (slot != LOOKUP_NONE)
 			return slot;
 	}
-	return lookup_node(XDP_NODE_IPV6, p);
+	return lookup_node(p->root, p);
+}
+
+/* The VRF that the interface belongs to which the packet came in by; 0: none. */
+static __always_inline __u32 lookup_vrf(const hook_ctx *ctx)
+{
+	__u32 interface;
+	const __u32 *vrf;
+
+	if (XDP_FAULT == XDP_FAULT_VRF || !MATCH_READ(hg_tables.vrfs))
+		return 0;
+	interface = hook_interface(ctx);
+	vrf = bpf_map_lookup_elem(&hg_vrfs, &interface);
+	return vrf != NULL ? *vrf : 0;
 }
 
 struct lookup_found {
 	__u32 slot, action, monitor;
 };
 
-/* 1 when a rule matches.  Those before it that said to go on are in p. */
-static __always_inline int lookup_first(struct xdp_packet *p, struct lookup_found *ret)
+/* 1 when a rule matches. */
+static __always_inline int lookup_first(const hook_ctx *ctx, struct xdp_packet *p,
+					struct lookup_found *ret)
 {
 	const struct xdp_control *control;
 	__u32 zero = 0, slot;
 
 	match_prepare(p);
+	p->root = xdp_root(lookup_vrf(ctx), p->family);
 	slot = p->family == XDP_IPV4 ? lookup_ipv4(p) : lookup_ipv6(p);
 	if (slot == LOOKUP_NONE) {
 		if (p->taken_count == 0)

@@ -3,10 +3,10 @@
  * go on (RFC 8955 7.3).
  *
  * Their actions are gathered in the rules' order: one that discards drops the packet, and then no
- * limit is charged; of limits of a unit the first counts, of marks the first.  It is sampled for
- * the first rule that asks for that.  Each rule counts the packet as matched, and the one that
- * dropped it as dropped.  A protected flow is saved from the first that would do anything but
- * accept.
+ * limit is charged; of limits of a unit the first counts, of marks the first, and of redirects and
+ * copies the first.  It is sampled for the first rule that asks for that.  Each rule counts the
+ * packet as matched, and the one that dropped it as dropped.  A protected flow is saved from the
+ * first that would do anything but accept.
  */
 #ifndef ENFORCE_XDP_MORE_H
 #define ENFORCE_XDP_MORE_H
@@ -21,8 +21,8 @@
 
 /* Slots of rules, or LOOKUP_NONE. */
 struct more_gathered {
-	__u32 acts, samples, discards, marks, limits[XDP_UNITS];
-	__u32 dscp, action[XDP_UNITS];
+	__u32 acts, samples, discards, marks, sends, limits[XDP_UNITS];
+	__u32 dscp, sending, action[XDP_UNITS];
 };
 
 /* On its own, so that the verifier does not walk all ways through eight in a row. */
@@ -42,13 +42,18 @@ __attribute__((noinline)) int more_gather_one(__u32 slot, struct more_gathered *
 		return 0;
 	if (g->samples == LOOKUP_NONE && word & XDP_VERDICT_SAMPLE)
 		g->samples = slot;
-	if (g->acts == LOOKUP_NONE && (a->kind != XDP_THEN_ACCEPT || a->marks))
+	if (g->acts == LOOKUP_NONE &&
+	    (a->kind != XDP_THEN_ACCEPT || a->marks || a->send != XDP_SEND_NOWHERE))
 		g->acts = slot;
 	if (g->discards == LOOKUP_NONE && a->kind == XDP_THEN_DISCARD)
 		g->discards = slot;
 	if (g->marks == LOOKUP_NONE && a->marks) {
 		g->marks = slot;
 		g->dscp = a->dscp;
+	}
+	if (g->sends == LOOKUP_NONE && a->send != XDP_SEND_NOWHERE) {
+		g->sends = slot;
+		g->sending = action;
 	}
 	for (int i = 0; i < XDP_UNITS; i++)
 		if (g->limits[i] == LOOKUP_NONE && a->rate[i].cost != 0) {
@@ -120,14 +125,35 @@ static __always_inline int more_spared(const struct more_gathered *g, const stru
 	return 1;
 }
 
+/* What is left when nothing discards and no limit is spent.  The slot of the rule that drops the
+ * packet although it should have sent it. */
+__attribute__((noinline)) __u32 more_pass(hook_ctx *ctx, const struct more_gathered *g,
+					  const struct xdp_packet *p)
+{
+	struct lookup_found f = { 0 };
+	const struct xdp_then *a;
+
+	if (g == NULL || p == NULL)
+		return LOOKUP_NONE;
+	if (g->marks != LOOKUP_NONE)
+		act_mark(ctx, p, g->dscp & 0x3f);
+	if (g->sends == LOOKUP_NONE)
+		return LOOKUP_NONE;
+	f.slot = g->sends;
+	f.action = g->sending;
+	a = bpf_map_lookup_elem(&hg_actions, &f.action);
+	return a != NULL && act_note(ctx, &f, a) ? f.slot : LOOKUP_NONE;
+}
+
 /* last: the rule that ended the search. */
-__attribute__((noinline)) int more_act(struct xdp_md *ctx, struct xdp_packet *p, __u32 last,
+__attribute__((noinline)) int more_act(hook_ctx *ctx, struct xdp_packet *p, __u32 last,
 				       __u32 monitor)
 {
 	struct more_gathered g = { .acts = LOOKUP_NONE,
 				   .samples = LOOKUP_NONE,
 				   .discards = LOOKUP_NONE,
 				   .marks = LOOKUP_NONE,
+				   .sends = LOOKUP_NONE,
 				   .limits = { LOOKUP_NONE, LOOKUP_NONE } };
 	__u32 dropped_by = LOOKUP_NONE;
 
@@ -140,15 +166,15 @@ __attribute__((noinline)) int more_act(struct xdp_md *ctx, struct xdp_packet *p,
 		sample_packet(ctx, g.samples);
 	if (!more_spared(&g, p) && !monitor) {
 		dropped_by = g.discards != LOOKUP_NONE ? g.discards : more_limited(&g, p);
-		if (dropped_by == LOOKUP_NONE && g.marks != LOOKUP_NONE)
-			act_mark(ctx, p, g.dscp & 0x3f);
+		if (dropped_by == LOOKUP_NONE)
+			dropped_by = more_pass(ctx, &g, p);
 	}
 	more_count(p, dropped_by);
 	return dropped_by != LOOKUP_NONE ? XDP_DROP : XDP_PASS;
 }
 
 /* What the rule that was found asks for, or all that were. */
-static __always_inline int more_or_one(struct xdp_md *ctx, struct xdp_packet *p,
+static __always_inline int more_or_one(hook_ctx *ctx, struct xdp_packet *p,
 				       const struct lookup_found *f)
 {
 	if (p->taken_count > 0)

@@ -6,15 +6,16 @@
 #include "enforce/xdp_maps.h"
 
 /* Faults that the tests plant, to see that they would be found.  None in what is shipped. */
-#define XDP_FAULT_ORDER     1 /* the last rule in order first */
-#define XDP_FAULT_FRAGMENT  2 /* a later fragment's data read as ports */
-#define XDP_FAULT_COMPONENT 3 /* DSCP not looked at */
-#define XDP_FAULT_UNSAFE    4 /* the kernel has to refuse it */
-#define XDP_FAULT_PROTECT   5 /* protected flows ignored */
-#define XDP_FAULT_CHECKSUM  6 /* not kept when DSCP changes */
-#define XDP_FAULT_MORE      7 /* the first rule that matches ends the search */
-#define XDP_FAULT_GROUPS    8 /* rules of some interfaces in force at all */
-#define XDP_FAULT_SAMPLE    9 /* samples that say that they are whole */
+#define XDP_FAULT_ORDER     1  /* the last rule in order first */
+#define XDP_FAULT_FRAGMENT  2  /* a later fragment's data read as ports */
+#define XDP_FAULT_COMPONENT 3  /* DSCP not looked at */
+#define XDP_FAULT_UNSAFE    4  /* the kernel has to refuse it */
+#define XDP_FAULT_PROTECT   5  /* protected flows ignored */
+#define XDP_FAULT_CHECKSUM  6  /* not kept when DSCP changes */
+#define XDP_FAULT_MORE      7  /* the first rule that matches ends the search */
+#define XDP_FAULT_GROUPS    8  /* rules of some interfaces in force at all */
+#define XDP_FAULT_VRF       9  /* the rules of no VRF, whichever it is */
+#define XDP_FAULT_SAMPLE    10 /* samples that say that they are whole */
 #ifndef XDP_FAULT
 #define XDP_FAULT 0
 #endif
@@ -51,6 +52,7 @@ struct xdp_packet {
 	 * counted from the frame's start. */
 	__u32 at, end, next;
 	__u32 bit;       /* of nodes' filters */
+	__u32 root;      /* node of the VRF's rules without destination */
 	__u32 interface; /* that it came in by, where some interface is in a group */
 	/* The lookup's: slots of rules that matched and said to go on, in order; the verdict of the
 	 * last that matched. */

@@ -21,14 +21,15 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#include "enforce/xdp_hook.h"
 #include "enforce/xdp_packet.h"
 
 enum {
 	PARSE_TAGS_MAX = 2,
 	PARSE_EXTENSIONS_MAX = 8,
-	/* No header begins behind this: 14 + 8 + 40 + 8 extension headers of at most 2,048.  One
-	 * less than a power of two, and below what the verifier allows as an offset. */
-	PARSE_OFFSET_MASK = 0x7fff,
+	PARSE_ETHERNET = 14,
+	PARSE_PORTS_END = 4, /* octets of a transport header */
+	PARSE_TCP_FLAGS_END = 14,
 
 	ETHERTYPE_IPV4 = 0x0800,
 	ETHERTYPE_IPV6 = 0x86dd,
@@ -70,23 +71,12 @@ struct parse_ipv6 {
 	__be16 payload;
 	__u8 next, hops;
 	__u64 source[2], destination[2];
-} __attribute__((packed));
+};
 
-/* n octets of the frame at off, or NULL.  The mask is kept by the empty asm: clang may prove it
- * redundant and drop it, and then the 6.1 verifier has lost the bound. */
-static __always_inline void *parse_octets(struct xdp_md *ctx, __u32 off, __u32 n)
+/* n octets within the packet's end, or NULL. */
+static __always_inline void *parse_header(hook_ctx *ctx, const struct xdp_packet *p, __u32 n)
 {
-	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
-
-	asm volatile("" : "+r"(off));
-	off &= PARSE_OFFSET_MASK;
-	return data + off + n > end ? NULL : data + off;
-}
-
-/* The same within the packet's end. */
-static __always_inline void *parse_header(struct xdp_md *ctx, const struct xdp_packet *p, __u32 n)
-{
-	return p->at + n > p->end ? NULL : parse_octets(ctx, p->at, n);
+	return p->at + n > p->end ? NULL : hook_octets(ctx, p->at, n);
 }
 
 static __always_inline __u32 parse_fragment(__u32 offset, __u32 more, __u32 df)
@@ -96,7 +86,7 @@ static __always_inline __u32 parse_fragment(__u32 offset, __u32 more, __u32 df)
 }
 
 /* Ports, TCP flags, ICMP type and code (9, 11, 12), each where its own octets are there. */
-__attribute__((noinline)) int parse_transport(struct xdp_md *ctx, struct xdp_packet *p)
+__attribute__((noinline)) int parse_transport(hook_ctx *ctx, struct xdp_packet *p)
 {
 	__u32 protocol, icmp;
 	__be16 *ports, *flags;
@@ -130,9 +120,9 @@ __attribute__((noinline)) int parse_transport(struct xdp_md *ctx, struct xdp_pac
 }
 
 /* The packet ends where its length says or where the frame does; p->at is the IP header. */
-static __always_inline void parse_end(struct xdp_md *ctx, struct xdp_packet *p, __u32 total)
+static __always_inline void parse_end(hook_ctx *ctx, struct xdp_packet *p, __u32 total)
 {
-	__u32 there = (__u32)bpf_xdp_get_buff_len(ctx) - p->at;
+	__u32 there = hook_len(ctx) - p->at;
 
 	p->octets = total < there ? total : there;
 	p->end = p->at + p->octets;
@@ -140,14 +130,14 @@ static __always_inline void parse_end(struct xdp_md *ctx, struct xdp_packet *p, 
 }
 
 /* 0: no IPv4 packet that any rule matches (1). */
-__attribute__((noinline)) int parse_ipv4(struct xdp_md *ctx, struct xdp_packet *p)
+__attribute__((noinline)) int parse_ipv4(hook_ctx *ctx, struct xdp_packet *p)
 {
 	const struct parse_ipv4 *ip;
 	__u32 header, total, flags_offset, offset;
 
 	if (p == NULL)
 		return 0;
-	ip = parse_octets(ctx, p->at, sizeof(*ip));
+	ip = hook_octets(ctx, p->at, sizeof(*ip));
 	if (ip == NULL || ip->version_ihl >> 4 != 4)
 		return 0;
 	header = (ip->version_ihl & 0x0fu) * 4;
@@ -179,7 +169,7 @@ static __always_inline int parse_is_extension(__u32 next)
 }
 
 /* Steps over the extension header at p->at of kind p->next (6, 7, 8). */
-__attribute__((noinline)) int parse_extension(struct xdp_md *ctx, struct xdp_packet *p)
+__attribute__((noinline)) int parse_extension(hook_ctx *ctx, struct xdp_packet *p)
 {
 	__u32 kind, octets, offset_more = 0;
 	__u8 *h;
@@ -205,7 +195,7 @@ __attribute__((noinline)) int parse_extension(struct xdp_md *ctx, struct xdp_pac
 }
 
 /* Walks the extension headers, and reads what is behind them. */
-static __always_inline void parse_chain(struct xdp_md *ctx, struct xdp_packet *p)
+static __always_inline void parse_chain(hook_ctx *ctx, struct xdp_packet *p)
 {
 	int step = PARSE_ON;
 
@@ -228,14 +218,14 @@ static __always_inline void parse_chain(struct xdp_md *ctx, struct xdp_packet *p
 }
 
 /* 0: no IPv6 packet that any rule matches (1). */
-__attribute__((noinline)) int parse_ipv6(struct xdp_md *ctx, struct xdp_packet *p)
+__attribute__((noinline)) int parse_ipv6(hook_ctx *ctx, struct xdp_packet *p)
 {
 	const struct parse_ipv6 *ip;
 	__u32 word;
 
 	if (p == NULL)
 		return 0;
-	ip = parse_octets(ctx, p->at, sizeof(*ip));
+	ip = hook_octets(ctx, p->at, sizeof(*ip));
 	if (ip == NULL)
 		return 0;
 	word = bpf_ntohl(ip->version_class_label);
@@ -256,18 +246,97 @@ __attribute__((noinline)) int parse_ipv6(struct xdp_md *ctx, struct xdp_packet *
 	return 1;
 }
 
-/* The type of what the frame carries, in host order, and its place. */
-static __always_inline __u32 parse_ethernet(struct xdp_md *ctx, __u32 *ret_at)
+/* An untagged packet of TCP or UDP without options, extension headers or fragments, whole: nearly
+ * all are.  In one piece, at fixed places; 0: it is another one, and nothing was filled. */
+static __always_inline int parse_usual_ports(struct xdp_packet *p, const __be16 *ports, __u32 next,
+					     __u32 total, __u32 header)
 {
-	__be16 *type = parse_octets(ctx, 12, 2);
-	__u32 at = 14;
+	if (next != NEXT_TCP && next != NEXT_UDP)
+		return 0;
+	if (total < header + (next == NEXT_TCP ? PARSE_TCP_FLAGS_END : PARSE_PORTS_END))
+		return 0;
+	p->value[XDP_PROTOCOL] = next;
+	p->value[XDP_SOURCE_PORT] = bpf_ntohs(ports[0]);
+	p->value[XDP_DESTINATION_PORT] = bpf_ntohs(ports[1]);
+	if (next == NEXT_TCP)
+		p->value[XDP_TCP_FLAGS] = bpf_ntohs(ports[6]) & 0x0fff;
+	return 1;
+}
 
-	for (int tags = 0; tags < PARSE_TAGS_MAX; tags++) {
+static __always_inline int parse_usual_ipv4(void *data, void *end, struct xdp_packet *p)
+{
+	const struct parse_ipv4 *ip = data + PARSE_ETHERNET;
+	__u32 total, fragment;
+
+	if ((void *)(ip + 1) + PARSE_TCP_FLAGS_END > end || ip->version_ihl != 0x45)
+		return 0;
+	fragment = bpf_ntohs(ip->flags_offset);
+	total = bpf_ntohs(ip->total);
+	if ((fragment & 0x3fff) != 0 || (void *)ip + total > end ||
+	    !parse_usual_ports(p, (const __be16 *)(ip + 1), ip->protocol, total, sizeof(*ip)))
+		return 0;
+	p->family = XDP_IPV4;
+	*(__u32 *)p->source = ip->source;
+	*(__u32 *)p->destination = ip->destination;
+	p->value[XDP_DSCP] = ip->tos >> 2;
+	p->value[XDP_FRAGMENT] = fragment & 0x4000 ? FRAGMENT_DF : 0;
+	p->value[XDP_PACKET_LENGTH] = p->octets = total;
+	p->at = PARSE_ETHERNET + sizeof(*ip);
+	p->end = PARSE_ETHERNET + total;
+	return 1;
+}
+
+static __always_inline int parse_usual_ipv6(void *data, void *end, struct xdp_packet *p)
+{
+	const struct parse_ipv6 *ip = data + PARSE_ETHERNET;
+	__u32 word, total;
+
+	if ((void *)(ip + 1) + PARSE_TCP_FLAGS_END > end)
+		return 0;
+	word = bpf_ntohl(ip->version_class_label);
+	total = bpf_ntohs(ip->payload) + (__u32)sizeof(*ip);
+	if (word >> 28 != 6 || (void *)ip + total > end ||
+	    !parse_usual_ports(p, (const __be16 *)(ip + 1), ip->next, total, sizeof(*ip)))
+		return 0;
+	p->family = XDP_IPV6;
+	for (int i = 0; i < 2; i++) {
+		p->source[i] = ip->source[i];
+		p->destination[i] = ip->destination[i];
+	}
+	p->value[XDP_DSCP] = word >> 22 & 0x3f;
+	p->value[XDP_LABEL] = word & 0xfffff;
+	p->value[XDP_FRAGMENT] = 0;
+	p->value[XDP_PACKET_LENGTH] = p->octets = total;
+	p->hops = ip->hops;
+	p->at = PARSE_ETHERNET + sizeof(*ip);
+	p->end = PARSE_ETHERNET + total;
+	return 1;
+}
+
+static __always_inline int parse_usual(hook_ctx *ctx, struct xdp_packet *p)
+{
+	void *data = (void *)(long)ctx->data, *end = (void *)(long)ctx->data_end;
+	const __be16 *type = data + PARSE_ETHERNET - 2;
+
+	if ((void *)(type + 1) > end)
+		return 0;
+	if (*type == bpf_htons(ETHERTYPE_IPV4))
+		return parse_usual_ipv4(data, end, p);
+	return *type == bpf_htons(ETHERTYPE_IPV6) && parse_usual_ipv6(data, end, p);
+}
+
+/* The type of what the frame carries, in host order, and its place. */
+static __always_inline __u32 parse_ethernet(hook_ctx *ctx, __u32 *ret_at)
+{
+	__be16 *type = hook_octets(ctx, 12, 2);
+	__u32 at = PARSE_ETHERNET;
+
+	for (__u32 tags = hook_tags(ctx); tags < PARSE_TAGS_MAX; tags++) {
 		if (type == NULL)
 			break;
 		if (*type != bpf_htons(ETHERTYPE_VLAN) && *type != bpf_htons(ETHERTYPE_QINQ))
 			break;
-		type = parse_octets(ctx, at + 2, 2);
+		type = hook_octets(ctx, at + 2, 2);
 		at += 4;
 	}
 	*ret_at = at;
@@ -275,12 +344,14 @@ static __always_inline __u32 parse_ethernet(struct xdp_md *ctx, __u32 *ret_at)
 }
 
 /* Fills p, which is all zeros; 0 when no rule can match what the frame carries. */
-static __always_inline int parse_frame(struct xdp_md *ctx, struct xdp_packet *p)
+static __always_inline int parse_frame(hook_ctx *ctx, struct xdp_packet *p)
 {
 	__u32 type;
 
 	for (int t = 0; t < XDP_TYPES; t++)
 		p->value[t] = XDP_ABSENT;
+	if (parse_usual(ctx, p))
+		return 1;
 	type = parse_ethernet(ctx, &p->at);
 	if (type == ETHERTYPE_IPV4)
 		return parse_ipv4(ctx, p);

@@ -16,22 +16,22 @@ struct {
 	__uint(max_entries, XDP_SAMPLES);
 } hg_samples SEC(".maps");
 
-static __always_inline int sample_fill(struct xdp_md *ctx, struct xdp_sample *s, __u32 slot)
+static __always_inline int sample_fill(hook_ctx *ctx, struct xdp_sample *s, __u32 slot)
 {
-	__u32 there = (__u32)bpf_xdp_get_buff_len(ctx);
+	__u32 there = hook_len(ctx);
 	__u32 captured = there < XDP_SAMPLE_OCTETS ? there : XDP_SAMPLE_OCTETS;
 
 	s->time = bpf_ktime_get_ns();
-	s->interface = ctx->ingress_ifindex;
+	s->interface = hook_interface(ctx);
 	s->slot = slot;
 	s->octets = XDP_FAULT == XDP_FAULT_SAMPLE ? captured : there;
 	s->captured = captured;
 	/* 1 to 128, so that 6.1 sees it; no rule matches an empty frame. */
 	captured = MATCH_INDEX(captured - 1, XDP_SAMPLE_OCTETS) + 1;
-	return bpf_xdp_load_bytes(ctx, 0, s->head, captured) == 0;
+	return hook_load(ctx, s->head, captured) == 0;
 }
 
-__attribute__((noinline)) int sample_packet(struct xdp_md *ctx, __u32 slot)
+__attribute__((noinline)) int sample_packet(hook_ctx *ctx, __u32 slot)
 {
 	__u32 zero = 0;
 	struct xdp_control *control = bpf_map_lookup_elem(&hg_control, &zero);

@@ -85,25 +85,26 @@ static __always_inline __u32 spare_kinds(const struct xdp_packet *p)
 	__u32 type = p->value[XDP_ICMP_TYPE], code = p->value[XDP_ICMP_CODE];
 	__u32 kinds = 0;
 
-	if (protocol == SPARE_TCP && (from == SPARE_PORT_BGP || to == SPARE_PORT_BGP))
+	/* Ports first: hardly any packet has them, which the CPU foresees. */
+	if ((from == SPARE_PORT_BGP || to == SPARE_PORT_BGP) && protocol == SPARE_TCP)
 		kinds |= 1u << XDP_DEFAULT_BGP;
-	if (protocol == SPARE_TCP && to == SPARE_PORT_SSH)
+	if (to == SPARE_PORT_SSH && protocol == SPARE_TCP)
 		kinds |= 1u << XDP_DEFAULT_SSH;
-	if ((protocol == SPARE_TCP || protocol == SPARE_UDP) &&
-	    (from == SPARE_PORT_LDP || to == SPARE_PORT_LDP))
+	if ((from == SPARE_PORT_LDP || to == SPARE_PORT_LDP) &&
+	    (protocol == SPARE_TCP || protocol == SPARE_UDP))
 		kinds |= 1u << XDP_DEFAULT_LDP;
-	if (protocol == SPARE_UDP &&
-	    (to == SPARE_PORT_BFD || to == SPARE_PORT_BFD_ECHO || to == SPARE_PORT_BFD_MULTIHOP))
+	if ((to == SPARE_PORT_BFD || to == SPARE_PORT_BFD_ECHO || to == SPARE_PORT_BFD_MULTIHOP) &&
+	    protocol == SPARE_UDP)
 		kinds |= 1u << XDP_DEFAULT_BFD;
 	if (protocol == SPARE_OSPF)
 		kinds |= 1u << XDP_DEFAULT_OSPF;
 	if (protocol == SPARE_VRRP)
 		kinds |= 1u << XDP_DEFAULT_VRRP;
-	if (p->family == XDP_IPV4 && type == SPARE_UNREACHABLE && code == SPARE_NEEDS_FRAGMENTATION)
+	if (type == SPARE_UNREACHABLE && code == SPARE_NEEDS_FRAGMENTATION && p->family == XDP_IPV4)
 		kinds |= 1u << XDP_DEFAULT_FRAGMENTATION_NEEDED;
-	if (p->family == XDP_IPV6 && type == SPARE_TOO_BIG)
+	if (type == SPARE_TOO_BIG && p->family == XDP_IPV6)
 		kinds |= 1u << XDP_DEFAULT_PACKET_TOO_BIG;
-	if (p->family == XDP_IPV6 && type >= SPARE_ND_FIRST && type <= SPARE_ND_LAST &&
+	if (type >= SPARE_ND_FIRST && type <= SPARE_ND_LAST && p->family == XDP_IPV6 &&
 	    p->hops == SPARE_ND_HOPS)
 		kinds |= 1u << XDP_DEFAULT_NEIGHBOR_DISCOVERY;
 	return kinds;
@@ -220,10 +221,10 @@ __attribute__((noinline)) int spare_count(__u32 entry, __u32 slot, __u32 octets)
 }
 
 /* Do rules only count on the interface that the packet came in by? */
-static __always_inline int spare_monitored(const struct xdp_md *ctx)
+static __always_inline int spare_monitored(const hook_ctx *ctx)
 {
 	const struct xdp_protect *protect;
-	__u32 zero = 0, interface = ctx->ingress_ifindex;
+	__u32 zero = 0, interface = hook_interface(ctx);
 
 	protect = bpf_map_lookup_elem(&hg_protect, &zero);
 	return protect != NULL && MATCH_READ(protect->monitored) &&

@@ -263,6 +263,8 @@ static bool add(struct rib *r, struct rib_entry *e, const struct rib_path *draft
 	p->id = ++r->last_id;
 	rename_path(p, draft->name);
 	link_path(r, p);
+	if (e->paths == NULL)
+		rib_order_insert(r, e);
 	rib_decision_insert(&e->paths, p);
 	changed(r, p, before, false);
 	return true;
@@ -318,6 +320,8 @@ void rib_path_drop(struct rib *r, struct rib_path *p)
 	struct best before = best_of(e);
 
 	rib_decision_remove(&e->paths, p);
+	if (e->paths == NULL)
+		rib_order_remove(r, e);
 	*(p->origin_prev != NULL ? &p->origin_prev->origin_next : &p->origin->paths) =
 		p->origin_next;
 	if (p->origin_next != NULL)
@@ -329,60 +333,12 @@ void rib_path_drop(struct rib *r, struct rib_path *p)
 	rib_entry_release(r, e);
 }
 
-/* ---- In order ----------------------------------------------------------------------------------
- */
-
-/* The address with the octets that are not written zero; returns the length in bits. */
-static int prefix(const struct bgp_nlri *n, uint8_t ret[16])
+void rib_each(const struct rib *r, enum bgp_family f,
+	      bool (*visit)(void *ctx, const struct rib_entry *e), void *ctx)
 {
-	struct rd r = rd_over(n->octets, n->len);
-	int bits = rd_u8(&r);
-	size_t left = rd_left(&r) < 16 ? rd_left(&r) : 16;
-
-	memset(ret, 0, 16);
-	if (left > 0)
-		memcpy(ret, rd_take(&r, left), left);
-	return bits;
-}
-
-/* By address, then the shorter first. */
-static int by_prefix(const struct bgp_nlri *a, const struct bgp_nlri *b)
-{
-	uint8_t pa[16], pb[16];
-	int bits_a = prefix(a, pa), bits_b = prefix(b, pb);
-	int c = memcmp(pa, pb, sizeof(pa));
-
-	return c != 0 ? c : bits_a - bits_b;
-}
-
-static int by_key(const void *x, const void *y)
-{
-	struct bgp_nlri a = rib_entry_nlri(*(struct rib_entry *const *)x);
-	struct bgp_nlri b = rib_entry_nlri(*(struct rib_entry *const *)y);
-
-	if (a.family != b.family)
-		return (int)a.family - (int)b.family;
-	if (!bgp_families[a.family].flow)
-		return by_prefix(&a, &b);
-	struct flow_nlri fa = bgp_flow_nlri(&a), fb = bgp_flow_nlri(&b);
-	return flow_order(&fa, &fb);
-}
-
-void rib_each(struct rib *r, enum bgp_family f, bool (*visit)(void *ctx, const struct rib_entry *e),
-	      void *ctx)
-{
-	struct rib_entry **all = malloc((r->entries.count + 1) * sizeof(struct rib_entry *));
-	size_t n = 0;
-
-	if (all == NULL)
-		return;
-	for (struct rib_entry *e = r->first; e != NULL; e = e->next)
-		if ((f == BGP_FAMILIES || e->family == f) && e->paths != NULL)
-			all[n++] = e;
-	qsort(all, n, sizeof(struct rib_entry *), by_key);
-	for (size_t i = 0; i < n && visit(ctx, all[i]); i++)
-		continue;
-	free(all);
+	for (const struct rib_entry *e = r->first; e != NULL; e = e->next)
+		if ((f == BGP_FAMILIES || e->family == f) && e->paths != NULL && !visit(ctx, e))
+			return;
 }
 
 /* ---- The table

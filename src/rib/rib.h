@@ -7,6 +7,7 @@
  *
  *   table.h    how all this is held; for these files alone
  *   rib.c      keys and paths, changes to the feed
+ *   order.c    keys in order, walks over them
  *   decision.c which path comes first (RFC 4271 9.1.2.2, RFC 4456 9)
  *   origin.c   paths of ours
  *   neighbor.c what a neighbor sent: loops, validity; its session's comings and goings
@@ -124,10 +125,26 @@ size_t rib_withdraw_all(struct rib *r, struct rib_origin *o);
  * the session's own address (`next-hop self`).  A new reference; NULL when memory is out. */
 struct bgp_attrs *rib_flow_attrs(struct rib *r, const struct flow_then *then);
 
-/* Visits every entry of a family (BGP_FAMILIES: all), flow families in RFC 8955 5.1 order, unicast
- * by prefix; the visitor returns false to stop and must not change the RIB. */
-void rib_each(struct rib *r, enum bgp_family f, bool (*visit)(void *ctx, const struct rib_entry *e),
-	      void *ctx);
+/* Visits every entry of a family (BGP_FAMILIES: all), the oldest first; the visitor returns false
+ * to stop and must not change the RIB. */
+void rib_each(const struct rib *r, enum bgp_family f,
+	      bool (*visit)(void *ctx, const struct rib_entry *e), void *ctx);
+
+/* A walk in steps, between which the RIB may change: by family, then in RFC 8955 5.1 order, unicast
+ * by prefix.  An entry that stays is met exactly once. */
+struct rib_cursor {
+	enum bgp_family family, last; /* of the entry it stands at, or is to begin with */
+	bool begun;
+	size_t len;
+	uint8_t octets[FLOW_NLRI_MAX];
+};
+
+/* Before all entries of these families, in their order. */
+void rib_cursor_init(struct rib_cursor *c, enum bgp_family first, enum bgp_family last);
+/* Goes to the next entry; NULL: that was the last. */
+const struct rib_entry *rib_next(const struct rib *r, struct rib_cursor *c);
+/* The cursor stands at n or behind it. */
+bool rib_cursor_passed(const struct rib_cursor *c, const struct bgp_nlri *n);
 const struct rib_entry *rib_find(struct rib *r, const struct bgp_nlri *n);
 
 /* ---- Neighbors: export.c ------------------------------------------------------------------- */

@@ -7,7 +7,8 @@
  *     is a function of the paths, not of their arrival.
  *  3. For an (entry, neighbor) there is at most one out.  It stands on exactly one of the
  *     neighbor's two lists: queue (to be looked at) or told (nothing to do, and sent is set).
- *  4. What a neighbor should have is computed when it can be sent, never when it is queued.
+ *  4. An entry stands in the order as long as it has paths.
+ *  5. What a neighbor should have is computed when it can be sent, never when it is queued.
  */
 #ifndef RIB_TABLE_H
 #define RIB_TABLE_H
@@ -21,8 +22,9 @@ enum {
 };
 
 struct rib_entry {
-	struct map_node node;          /* first, so that a node is its entry */
-	struct rib_entry *prev, *next; /* of the table, oldest first: a walk's way */
+	struct map_node node;           /* first, so that a node is its entry */
+	struct rib_entry *prev, *next;  /* of the table, oldest first: a walk's way */
+	struct rib_entry *left, *right; /* order.c's */
 	struct rib_path *paths;
 	struct rib_out *outs;
 	uint16_t len;
@@ -80,6 +82,7 @@ struct rib {
 	struct rib_conf conf;
 	struct map entries;
 	struct rib_entry *first, *last;
+	struct rib_entry *root; /* order.c's */
 	uint64_t seed, last_id, round;
 	size_t paths, paths_max;
 	uint64_t refused;           /* of ours */
@@ -104,6 +107,10 @@ void rib_event(struct rib *r, const char *subject, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Of things that may happen a million times: the first, the tenth, the hundredth is told. */
 bool rib_worth_telling(uint64_t count);
+
+/* order.c: e has paths now, or none any more. */
+void rib_order_insert(struct rib *r, struct rib_entry *e);
+void rib_order_remove(struct rib *r, struct rib_entry *e);
 
 /* decision.c: keep *list in order; remove is called with p as it was put in. */
 void rib_decision_insert(struct rib_path **list, struct rib_path *p);

@@ -287,6 +287,10 @@ def _():
                 enforcer.connect(hub.socket)
                 enforcer.sendall(f'report {json.dumps({"enforcer": "r2", "rules": report})}\n'.encode())
                 assert enforcer.recv(99) == b'{"ok":true}\n'
+            for failed, ok in (({"no route": 3, "TTL spent": 0}, True), ({"no route": "3"}, False), ([3], False)):
+                said = json.dumps({"enforcer": "r2", "rules": [], "redirect-failed": failed})
+                second.sendall(f"report {said}\n".encode())
+                assert json.loads(second.recv(999).splitlines()[-1])["ok"] is ok
             now = samples(hub)
         text = next(r["rule"] for r in hub.rules() if r["nlri"] == one).partition(" then")[0] + " }"
         for name, values in [("matched_packets", (12, 12)), ("matched_octets", (720, 720)), ("dropped_packets", (11, 0)),
@@ -296,6 +300,8 @@ def _():
         assert sum(name == "headgate_rule_matched_packets_total" for name, _ in now) == 2, now
         assert now["headgate_enforcer_up", ("r2",)] == now["headgate_enforcer_up", ("r2#2",)] == 1, now
         assert now["headgate_enforcer_rules", ("r2#2", "monitor")] == 1, now
+        failed = {key: value for key, value in now.items() if key[0] == "headgate_enforcer_redirect_failed_total"}
+        assert sorted(failed.values()) == [0, 3] and all(labels[0] == "r2#2" for _, labels in failed), failed
         assert now["headgate_rules_not_enforced", ("r2#2", 'a "reason" \\ of two\nlines')] == 1, now
         assert until(lambda: not any(name.startswith("headgate_rule_") for name, _ in samples(hub)))
 
@@ -599,6 +605,150 @@ def _():
         assert last.count(b'"op":"add"') == count, last.count(b'"op":"add"')
         slow.close()
         fast.close()
+
+
+# ---- Long answers -----------------------------------------------------------------------------
+
+MANY = 10000
+
+
+def numbered(n):
+    """Scattered over the order."""
+    mixed = n * 40503 & 0xffff
+    return f"destination 10.{mixed >> 8}.{mixed & 255}.0/24;", f"0118{0x0a0000 + mixed:06x}"
+
+
+def said(connection, lines):
+    """Sends commands and reads as many answers of one line."""
+    connection.sendall("".join(line + "\n" for line in lines).encode())
+    text = b""
+    while text.count(b"\n") < len(lines):
+        text += connection.recv(1 << 16)
+    assert b"false" not in text, text[:400]
+
+
+def announce_many(connection, numbers, verb="announce"):
+    for at in range(0, len(numbers), 500):
+        said(connection, [f"{verb} flow route {{ match {{ {numbered(n)[0]} }} then {{ discard; }} }}"
+                          for n in numbers[at:at + 500]])
+
+
+class Unread:
+    """A connection that asks and does not read on until it is told to."""
+
+    def __init__(self, hub, command):
+        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.socket.settimeout(20)
+        self.socket.connect(hub.socket)
+        self.socket.sendall(command.encode() + b"\n")
+        self.text = self.socket.recv(4096)
+
+    def rest(self, is_end):
+        """All of it, as objects, to the line that is_end finds."""
+        lines = []
+        while True:
+            *whole, self.text = self.text.split(b"\n")
+            lines += [json.loads(line) for line in whole]
+            if any(is_end(line) for line in lines[-len(whole):]) if whole else False:
+                return lines
+            self.text += self.socket.recv(1 << 16)
+
+
+def change_in_the_middle(hub, fast, command, is_end):
+    """Every third rule stays, of the others some go and some change; what was told, and what there is then."""
+    slow = Unread(hub, command)
+    gone = [n for n in range(MANY) if n % 3 == 1]
+    new = list(range(MANY, MANY + 1000))
+    announce_many(fast, gone, "withdraw")
+    announce_many(fast, new)
+    lines = slow.rest(is_end)
+    slow.socket.close()
+    announce_many(fast, gone)
+    announce_many(fast, new, "withdraw")
+    stay = {numbered(n)[1] for n in range(MANY) if n % 3 != 1}
+    return lines, stay, {numbered(n)[1] for n in gone}, {numbered(n)[1] for n in new}
+
+
+def by_nlri(lines, key):
+    counts = {}
+    for line in lines:
+        if key in line:
+            counts[line[key][2:]] = counts.get(line[key][2:], 0) + 1
+    return counts
+
+
+@tap.case("rules that change while they are shown: each that stays is there once")
+def _():
+    with Hub("") as hub, socket.socket(socket.AF_UNIX) as fast:
+        fast.connect(hub.socket)
+        announce_many(fast, range(MANY))
+        lines, stay, gone, _ = change_in_the_middle(hub, fast, "show rules", lambda line: "ok" in line)
+        counts = by_nlri(lines, "nlri")
+        assert all(counts.get(nlri) == 1 for nlri in stay), len(counts)
+        assert max(counts.values()) == 1
+        assert 0 < sum(nlri in counts for nlri in gone) < len(gone), "nothing changed in the middle"
+
+
+@tap.case("rules that change while a subscriber is told them: it has what there is, once each")
+def _():
+    with Hub("") as hub, socket.socket(socket.AF_UNIX) as fast:
+        fast.connect(hub.socket)
+        announce_many(fast, range(MANY))
+        for command in "subscribe rules", "monitor":
+            lines, stay, _, new = change_in_the_middle(
+                hub, fast, command, lambda line: line.get("event") == "commit")
+            events = [line for line in lines if line.get("event") in ("hello", "begin", "commit", "settled")]
+            assert [e["event"] for e in events][:3] == ["hello", "begin", "commit"], events[:5]
+            assert by_nlri([line for line in lines if line.get("op") == "add"], "nlri").keys() >= stay
+            there = {}
+            for line in lines:
+                if "op" not in line:
+                    continue
+                if line["op"] == "add":
+                    assert line["nlri"] not in there or line["nlri"][2:] not in stay, "told twice"
+                    there[line["nlri"]] = line
+                else:
+                    assert line["nlri"] in there, "removed, and was never told"
+                    del there[line["nlri"]]
+            assert {nlri[2:] for nlri in there} == stay | new, len(there)
+
+
+def memory(hub):
+    """KiB"""
+    with open(f"/proc/{hub.process.pid}/status") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
+
+
+@tap.case("an answer that is not read is not piled up, and keeps nobody waiting")
+def _():
+    with Hub("") as hub, socket.socket(socket.AF_UNIX) as fast:
+        fast.connect(hub.socket)
+        announce_many(fast, range(MANY))
+        before = memory(hub)
+        slow = [Unread(hub, "show rules") for _ in range(20)]
+        time.sleep(0.5)
+        assert hub.ask("show", "neighbors") == []
+        assert memory(hub) < before + 20 * 600, (before, memory(hub))
+        for one in slow:
+            lines = one.rest(lambda line: "ok" in line)
+            assert len(lines) == MANY + 1, len(lines)
+            one.socket.close()
+
+
+@tap.case("many short answers that are not read cost little more than their octets")
+def _():
+    count, command = 200000, b"show neighbors\n"
+    with Hub("") as hub, socket.socket(socket.AF_UNIX) as slow:
+        before = memory(hub)
+        slow.connect(hub.socket)
+        slow.settimeout(20)
+        slow.sendall(command * count)
+        assert hub.ask("show", "neighbors") == []
+        assert memory(hub) < before + 20000, (before, memory(hub))
+        answers = 0
+        while answers < count:
+            answers += slow.recv(1 << 16).count(b"\n")
 
 
 sys.exit(tap.run())

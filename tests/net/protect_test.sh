@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 # Protected flows from end to end: a router between two hosts, with the hub and the enforcer on it, and
-# rules that drop everything.
+# rules that drop everything; with XDP and with nftables.
 . "$HEADGATE_SRC/tests/tap.sh"
 
 work=$(mktemp -d)
@@ -10,6 +10,7 @@ socket=$work/control
 hub=
 pid=
 listeners=
+backend=xdp
 
 cleanup() {
 	trap - EXIT
@@ -83,7 +84,8 @@ within() {
 
 # conf LINE... - of the protect section
 conf() {
-	printf 'control { socket %s; }\nenforce { interface in1; }\nprotect {\n' "$socket" >"$work/conf"
+	printf 'control { socket %s; }\nenforce { interface in1; backend %s; }\nprotect {\n' "$socket" \
+		"$backend" >"$work/conf"
 	printf '\t%s\n' "$@" >>"$work/conf"
 	printf '}\n' >>"$work/conf"
 }
@@ -173,9 +175,13 @@ neighbors_are_found() {
 }
 
 shows_what_was_saved() {
-	within 5 saved bgp && within 5 saved ssh && within 5 saved neighbor-discovery || return 1
-	says bgp '"match":"destination 0.0.0.0/0;"' && says bgp '"match":"destination ::/0;"' &&
-		! saved ospf || return 1
+	within 5 saved bgp && within 5 saved ssh && within 5 saved neighbor-discovery &&
+		! saved ospf
+}
+
+shows_from_which_rule() {
+	says bgp '"match":"destination 0.0.0.0/0;"' && says bgp '"match":"destination ::/0;"' ||
+		return 1
 	headgate show protected >"$work/shown"
 	cat "$work/shown"
 	grep -q 'ssh: TCP to port 22$' "$work/shown" &&
@@ -194,19 +200,21 @@ print(e)
 sys.exit(not 0 < e["dropped-packets"] < e["packets"])'
 }
 
+# address_comes ADDRESS
 address_comes() {
-	blocked 192.0.2.9 179 || return 1
-	ip -n "${ns}b" addr add 192.0.2.9/24 dev in1
-	within 5 connects 192.0.2.9 179
+	blocked "$1" 179 || return 1
+	ip -n "${ns}b" addr add "$1/24" dev in1
+	within 5 connects "$1" 179
 }
 
+# address_goes ADDRESS OTHER - the other one comes
 address_goes() {
-	ip -n "${ns}b" addr del 192.0.2.9/24 dev in1
-	ip -n "${ns}b" addr add 203.0.113.1/32 dev lo
-	ip -n "${ns}c" addr add 192.0.2.9/32 dev out1
-	ip -n "${ns}b" route add 192.0.2.9/32 via 198.51.100.3
+	ip -n "${ns}b" addr del "$1/24" dev in1
+	ip -n "${ns}b" addr add "$2/32" dev lo
+	ip -n "${ns}c" addr add "$1/32" dev out1
+	ip -n "${ns}b" route add "$1/32" via 198.51.100.3
 	in_ b sh -c 'echo 1 >/proc/sys/net/ipv4/conf/in1/proxy_arp'
-	blocked 192.0.2.9 179 && connects 203.0.113.1 179
+	blocked "$1" 179 && connects "$2" 179
 }
 
 kill_leaves_protection() {
@@ -250,20 +258,46 @@ nsenter --net="/run/netns/${ns}b" "$HEADGATE_BUILD/headgated" -c "$work/conf" 2>
 hub=$!
 within 5 test -S "$socket"
 
-plan 14
+nft_switched_off_and_statement() {
+	switched_off && statement_protects_transit
+}
+
+nft_table() {
+	in_ b nft list table netdev headgate >/dev/null 2>&1 && in_ b nft list chain netdev headgate \
+		ipv4-protected | grep -q 'jump ipv4-defaults'
+}
+
+nft_starts() {
+	backend=nftables
+	conf
+	start && within 5 blocked 192.0.2.2 23 && nft_table
+}
+
+plan 25
 start
 check 'without rules everything passes' passes_before
 check 'a rule for everything is enforced' drop_all
 check 'sessions of this machine live, over IPv4 and IPv6' ours_live
 check 'neighbors are found' neighbors_are_found
 check 'transit is not protected by default' transit_is_dropped
-check 'show protected says what was saved, from which rule' shows_what_was_saved
+check 'show protected says what was saved' shows_what_was_saved
+check 'and from which rule' shows_from_which_rule
 check 'the rule counts it as matched and not as dropped' rule_counts_them
-check 'an address that comes is protected' address_comes
-check 'one that went is not' address_goes
+check 'an address that comes is protected' address_comes 192.0.2.9
+check 'one that went is not' address_goes 192.0.2.9 203.0.113.1
 check 'kill -9 leaves the protection' kill_leaves_protection
 check 'a default can be switched off' switched_off
 check 'a statement protects transit' statement_protects_transit
 check 'a match that cannot be had exactly is refused by name' refuses
 check 'without the enforcer nothing is shown' forgets_with_the_enforcer
+check 'nftables is started in its place' nft_starts
+check 'sessions of this machine live with it too' ours_live
+check 'neighbors are found with it' neighbors_are_found
+check 'transit is not protected by default with it' transit_is_dropped
+check 'show protected says what nftables saved' shows_what_was_saved
+check 'the rule counts it with nftables as matched and not as dropped' rule_counts_them
+check 'nftables protects an address that comes' address_comes 192.0.2.8
+check 'and not one that went' address_goes 192.0.2.8 203.0.113.2
+check 'kill -9 leaves the protection of nftables' kill_leaves_protection
+check 'nftables: a default switched off, a statement for transit' nft_switched_off_and_statement
 tap_status

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(__file__))
@@ -234,21 +235,112 @@ def _():
         assert said == b'{"ok":false,"error":"r2 is gone and has not answered"}\n{"ok":true}\n', said
 
 
-@tap.case(f"kill -9 of the enforcer in the middle of changes, {ROUNDS} times: equal to the RIB after its return")
+def many(numbers, verb="announce"):
+    """Commands, a destination of its own each."""
+    return "".join(f"{verb} flow route "
+                   + announced(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}/32") + "\n" for n in numbers).encode()
+
+
+def carried_out(control, lines, count):
+    """All at once; the answers are read meanwhile, for the hub to go on."""
+    sender = threading.Thread(target=control.sendall, args=(lines,))
+    sender.start()
+    answers = 0
+    while answers < count:
+        said = control.recv(1 << 16)
+        assert said and b"false" not in said, said
+        answers += said.count(b"\n")
+    sender.join()
+
+
+@tap.case("rules that come faster than the enforcer takes them: in the end it has what the hub has")
 def _():
+    with Stage() as stage, socket.socket(socket.AF_UNIX) as control:
+        control.connect(stage.hub.socket)
+        control.settimeout(20)
+        stage.start()
+        carried_out(control, many(range(1000)), 1000)
+        stage.equal(1000)
+        # It stands still, and misses more than the hub keeps for it.
+        stage.enforcer.send_signal(signal.SIGSTOP)
+        carried_out(control, many(range(1000, 41000)), 40000)
+        carried_out(control, many(range(500, 31000), "withdraw"), 30500)
+        stage.enforcer.send_signal(signal.SIGCONT)
+        stage.equal(10500)
+        # It is at work all the time, and each rule comes and goes.
+        for _ in range(3):
+            carried_out(control, many(range(41000, 51000)), 10000)
+            carried_out(control, many(range(41000, 51000), "withdraw"), 10000)
+        stage.equal(10500)
+
+
+@tap.case("a full table: what is too much is not enforced, by name, and is when there is room")
+def _():
+    most = 120000
+    with Stage() as stage, socket.socket(socket.AF_UNIX) as control:
+        control.connect(stage.hub.socket)
+        control.settimeout(20)
+        stage.start()
+        carried_out(control, many(range(most + 3)), most + 3)
+
+        def metric(name):
+            text = stage.hub.run("metrics").stdout
+            found = re.search(rf"^headgate_{name}.* (\d+)$", text, re.MULTILINE)
+            return int(found[1]) if found else 0
+        full = r'rules_not_enforced\{.*reason="table full: more than 120000 rules"\}'
+        assert until(lambda: metric(full) == 3, 30, 0.5), f"{metric(full)}; {stage.read_log()}"
+        stage.equal(most)
+        carried_out(control, many(range(2), "withdraw"), 2)
+        assert until(lambda: metric(full) == 1, 30, 0.5), metric(full)
+        stage.equal(most)
+
+
+@tap.case("an interface that vanishes, under a living enforcer and under a killed one: it is attached to again")
+def _():
+    def attached(times):
+        return until(lambda: len(re.findall("interface hgv0: attached", stage.read_log())) == times, 10, 0.1)
+
+    def vanish():
+        subprocess.run("ip link del hgv0", shell=True, check=True)
+
+    def come():
+        subprocess.run("ip link add hgv0 type veth peer name hgv1 && ip link set hgv0 up", shell=True, check=True)
+    with Stage() as stage:
+        stage.start()
+        stage.announce("192.0.2.1/32")
+        stage.equal(1)
+        vanish()
+        assert until(lambda: "interface hgv0: it is gone" in stage.read_log(), 10, 0.1), stage.read_log()
+        stage.announce("192.0.2.2/32")
+        stage.equal(2)
+        come()
+        assert attached(2), stage.read_log()
+        stage.equal(2)
+        stage.end(signal.SIGKILL)
+        vanish()
+        come()
+        stage.start()
+        assert attached(3), stage.read_log()
+        assert "its interface is gone" in stage.read_log(), stage.read_log()
+        assert len([pin for pin in os.listdir(stage.pins) if pin.startswith("link-")]) == 1
+        stage.equal(2)
+
+
+def kill_in_the_middle(stage, rounds, hosts, equal):
+    """Of changes, so many times; equal is asked about the rules that the hub has then."""
     dice = random.Random(SEED)
     behind = 0
     print(f"# seed {SEED}")
-    with Stage() as stage, socket.socket(socket.AF_UNIX) as control:
+    with socket.socket(socket.AF_UNIX) as control:
         control.connect(stage.hub.socket)
         control.settimeout(20)
         there = set()
         stage.start()
-        stage.equal(0)
-        for _ in range(ROUNDS):
+        equal(there)
+        for _ in range(rounds):
             lines = []
-            for _ in range(600):
-                host, port = dice.randrange(1, 200), dice.randrange(1, 4)
+            for _ in range(3 * hosts):
+                host, port = dice.randrange(1, hosts), dice.randrange(1, 4)
                 verb = "announce" if (host, port) not in there or dice.random() < 0.3 else "withdraw"
                 action = dice.choice(["discard;", "accept;", "rate-limit 9600;", "action sample-terminal;"])
                 (there.add if verb == "announce" else there.discard)((host, port))
@@ -267,11 +359,32 @@ def _():
                 assert b"false" not in said, said
                 answers -= said.count(b"\n")
             stage.start()
-            stage.equal(len(there))
+            equal(there)
             found = int(re.findall(r"(\d+) rules are still in the kernel", stage.read_log())[-1])
             behind += found != len(there)
-        print(f"# {behind} of {ROUNDS} times the kernel had been left with other rules")
+        print(f"# {behind} of {rounds} times the kernel had been left with other rules")
         assert behind > 0
+
+
+@tap.case(f"kill -9 of the enforcer in the middle of changes, {ROUNDS} times: equal to the RIB after its return")
+def _():
+    with Stage() as stage:
+        kill_in_the_middle(stage, ROUNDS, 200, lambda there: stage.equal(len(there)))
+
+
+@tap.case(f"the same with nftables, {ROUNDS} times: its table names the rules of the RIB")
+def _():
+    def names():
+        text = subprocess.run(["nft", "-j", "list", "table", "netdev", "headgate"], capture_output=True, text=True,
+                              check=False).stdout
+        rules = [one["rule"] for one in json.loads(text or "{}").get("nftables", []) if "rule" in one]
+        return sorted(rule["comment"] for rule in rules if rule.get("comment", "").startswith("01"))
+
+    def equal(there):
+        wanted = sorted(f"0120c00002{host:02x}0381060581{port:02x}" for host, port in there)
+        assert until(lambda: names() == wanted, 10, 0.1), f"{len(names())} of {len(wanted)}; {stage.read_log()}"
+    with Stage(NFTABLES) as stage:
+        kill_in_the_middle(stage, ROUNDS, 40, equal)
 
 
 if __name__ == "__main__":
