@@ -107,7 +107,7 @@ static bool interface_group(struct reader *r, const struct statement *s, void *i
 {
 	struct interface *i = into;
 	struct conf_enforce *e = i->of;
-	struct conf_group group;
+	struct conf_group group = { 0 };
 	size_t g = 0;
 
 	if (!read_group(r, s, &group))

@@ -86,8 +86,9 @@ static bool open_parts(struct xdp_backend *b, const struct enforce_options *o, s
 	b->attach.xdp = b->xdp;
 	b->attach.vrf = rs->vrf;
 	b->attach.program = xdp_program(b->xdp);
-	if (protect_set(b->xdp, &o->protect, e) && places_open(&b->places, b->xdp, o, rs, e) &&
+	if (xdp_groups_set(b->xdp, &b->groups, o->groups, o->group_count, e) &&
 	    samples_open(&b->samples, b->xdp, o->samples, e) &&
+	    protect_set(b->xdp, &o->protect, e) && places_open(&b->places, b->xdp, o, rs, e) &&
 	    locals_open(&b->locals, protect_bring_locals, b->xdp, e) && attach_start(&b->attach, e))
 		return true;
 	if (!found)

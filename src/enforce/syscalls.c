@@ -66,7 +66,7 @@ static const struct call allowed[] = {
 	/* pins, and what libraries look up */
 	CALL_WITHOUT(openat, 2, O_ACCMODE | O_CREAT | O_TRUNC), CALL_WITHOUT(open, 1, O_ACCMODE | O_CREAT | O_TRUNC),
 	CALL(access), CALL(faccessat), CALL(faccessat2), CALL(stat), CALL(fstat), CALL(lstat), CALL(newfstatat), CALL(statx),
-	CALL(statfs), CALL(fstatfs), CALL(lseek), CALL(pread64), CALL(getdents64), CALL(readlink), CALL(readlinkat),
+	CALL(statfs), CALL(fstatfs), CALL(lseek), CALL(ftruncate), CALL(pread64), CALL(getdents64), CALL(readlink), CALL(readlinkat),
 	CALL(unlink), CALL(unlinkat), CALL(rmdir), CALL(flock),
 
 	/* memory, time, and who we are */

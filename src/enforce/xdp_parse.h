@@ -263,6 +263,13 @@ static __always_inline int parse_usual_ports(struct xdp_packet *p, const __be16 
 	return 1;
 }
 
+/* So many octets from here on are there.  As a number: to 6.1 what a swap of octets returns has no
+ * bound, and is nothing to add to a pointer. */
+static __always_inline int parse_usual_there(const void *from, const void *end, __u32 n)
+{
+	return n <= (__u32)(end - from);
+}
+
 static __always_inline int parse_usual_ipv4(void *data, void *end, struct xdp_packet *p)
 {
 	const struct parse_ipv4 *ip = data + PARSE_ETHERNET;
@@ -272,7 +279,7 @@ static __always_inline int parse_usual_ipv4(void *data, void *end, struct xdp_pa
 		return 0;
 	fragment = bpf_ntohs(ip->flags_offset);
 	total = bpf_ntohs(ip->total);
-	if ((fragment & 0x3fff) != 0 || (void *)ip + total > end ||
+	if ((fragment & 0x3fff) != 0 || !parse_usual_there(ip, end, total) ||
 	    !parse_usual_ports(p, (const __be16 *)(ip + 1), ip->protocol, total, sizeof(*ip)))
 		return 0;
 	p->family = XDP_IPV4;
@@ -295,7 +302,7 @@ static __always_inline int parse_usual_ipv6(void *data, void *end, struct xdp_pa
 		return 0;
 	word = bpf_ntohl(ip->version_class_label);
 	total = bpf_ntohs(ip->payload) + (__u32)sizeof(*ip);
-	if (word >> 28 != 6 || (void *)ip + total > end ||
+	if (word >> 28 != 6 || !parse_usual_there(ip, end, total) ||
 	    !parse_usual_ports(p, (const __be16 *)(ip + 1), ip->next, total, sizeof(*ip)))
 		return 0;
 	p->family = XDP_IPV6;

@@ -929,7 +929,7 @@ if [ "$(id -u)" -ne 0 ]; then
 	exit 0
 fi
 
-plan 73
+plan 74
 stage
 check 'without rules everything passes' within 5 passes_without_rules
 conf 'interface in1;'

@@ -159,9 +159,11 @@ def _():
         ports = " ".join(f"={port}" for port in range(1, 80, 3))
         stage.announce("198.51.100.0/24", f"destination-port [ {ports} ];")
         stage.announce("198.51.100.9/32", "", "redirect 65000:1;")
-        stage.equal(44)
+        stage.announce("198.51.100.10/32", "", "action sample-terminal;")
+        stage.announce("198.51.100.11/32", "", "mark 10; action terminal;")
+        stage.equal(46)
         text = stage.hub.run("verify").stdout
-        assert ": 44 rules intended, 44 in the kernel, equal\n" in text, text
+        assert ": 46 rules intended, 46 in the kernel, equal\n" in text, text
         assert stage.verify()[1][0]["not-enforced"] == 1
 
 
@@ -179,6 +181,8 @@ def _():
         assert "192.0.2.2/32" in one["rule"] and one["family"] == "ipv4-flow" and one["nlri"] == "060120c0000202", one
         text = stage.hub.run("verify").stdout
         assert ": 3 rules intended, 3 in the kernel, 1 different\n    flow route" in text, text
+        stage.write("hg_verdicts", slot, verdict[:4] + b"\1" + verdict[5:])  # later rules are tried too
+        stage.differs("its action is another one")
         stage.write("hg_verdicts", slot, verdict)
         stage.equal(3)
         stage.write("hg_store", slot, bytes(64))
@@ -338,7 +342,7 @@ def kill_in_the_middle(stage, rounds, hosts, equal):
             for _ in range(3 * hosts):
                 host, port = dice.randrange(1, hosts), dice.randrange(1, 4)
                 verb = "announce" if (host, port) not in there or dice.random() < 0.3 else "withdraw"
-                action = dice.choice(["discard;", "accept;", "rate-limit 9600;"])
+                action = dice.choice(["discard;", "accept;", "rate-limit 9600;", "action sample-terminal;"])
                 (there.add if verb == "announce" else there.discard)((host, port))
                 lines.append(f"{verb} flow route "
                              + announced(f"192.0.2.{host}/32", f"protocol tcp; destination-port ={port};", action))
