@@ -83,7 +83,7 @@ class Stage:
 
     def end(self, number):
         self.enforcer.send_signal(number)
-        self.enforcer.wait(10)
+        self.enforcer.wait(30)
         self.enforcer = None
 
     def announce(self, *rule):
