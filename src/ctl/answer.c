@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 enum {
-	SLICE_STEPS = 256,
+	SLICE_STEPS = 1024,
 	SLICE_OCTETS = 64 * 1024
 };
 

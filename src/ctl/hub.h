@@ -76,7 +76,7 @@ void conn_release(struct ctl_conn *c);
 /* Who is on the other end: "user:root". */
 const char *conn_principal(const struct ctl_conn *c);
 
-/* Octets that were said and are not read yet. */
+/* What is kept, in octets, of what was said and is not read yet. */
 size_t conn_unread(const struct ctl_conn *c);
 /* They are few, and it has missed nothing that it will be told again. */
 bool conn_wants_more(const struct ctl_conn *c);

@@ -736,6 +736,27 @@ def _():
             one.socket.close()
 
 
+@tap.case("a subscriber that is being told the rules is asked to verify them when it has them all")
+def _():
+    with Hub("") as hub, socket.socket(socket.AF_UNIX) as fast, socket.socket(socket.AF_UNIX) as reporter:
+        fast.connect(hub.socket)
+        announce_many(fast, range(MANY))
+        reporter.connect(hub.socket)
+        said(reporter, ['report {"enforcer":"r2","rules":[]}'])
+        slow = Unread(hub, "subscribe rules")
+        asker = subprocess.Popen([f"{BUILD}/headgate", "-s", hub.socket, "verify"], stdout=subprocess.PIPE, text=True)
+        assert until(lambda: "somebody else is verifying" in hub.run("verify").stderr, 5)
+        lines = slow.rest(lambda line: line.get("event") == "verify")
+        events = [line["event"] for line in lines if line.get("event") not in ("rule", None)]
+        assert events[:3] == ["hello", "begin", "commit"] and events[-1] == "verify", events
+        assert lines[-1]["rules"] == MANY, lines[-1]
+        said(reporter, [f'verified {{"enforcer":"r2","id":{lines[-1]["id"]},"intended":{MANY},"kernel":{MANY},'
+                        '"not-enforced":0,"differences":0,"list":[]}'])
+        assert asker.wait(10) == 0, asker.stdout.read()
+        asker.stdout.close()
+        slow.socket.close()
+
+
 @tap.case("many short answers that are not read cost little more than their octets")
 def _():
     count, command = 200000, b"show neighbors\n"
