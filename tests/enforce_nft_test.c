@@ -717,12 +717,42 @@ static struct nft *reopen(struct nft *t, struct ruleset *rs)
 	locals.count = protection.local_count;
 	options.protect = protection.what;
 	t = open_or_fail(rs);
-	options.protect = (struct enforce_protect){ 0 };
 	nft_script_open(&s);
 	nft_protect_print_locals(&locals, s.to);
 	if (!nft_script_run(&s, &e))
 		fail_msg("%s", e.text);
 	return t;
+}
+
+/* It knows nothing of the addresses that the test has put there. */
+static void flush_locals(void)
+{
+	struct err e = { 0 };
+
+	if (!nft_run("flush set " NFT_TABLE " ipv4-locals\nflush set " NFT_TABLE " ipv6-locals\n",
+		     &e))
+		fail_msg("%s", e.text);
+}
+
+/* How many differences there are between the table and what is wanted. */
+static json_int_t differences(struct nft *t, struct ruleset *rs, bool explain)
+{
+	const struct feed_question q = { .id = 1 };
+	struct err e = { 0 };
+	json_t *answer = nft_verify_answer(t, rs, &q, &e);
+	json_int_t n;
+
+	if (answer == NULL)
+		fail_msg("%s", e.text);
+	n = json_integer_value(json_object_get(answer, "differences"));
+	if (explain && n > 0) {
+		char *text = json_dumps(answer, JSON_COMPACT);
+
+		printf("# %s\n", text);
+		free(text);
+	}
+	json_decref(answer);
+	return n;
 }
 
 static void oracle_set(struct nft *t, struct ruleset *rs, struct outcome *o, bool explain)
@@ -741,6 +771,10 @@ static void oracle_set(struct nft *t, struct ruleset *rs, struct outcome *o, boo
 		compare_batch(&s, o, explain);
 		if (!stale)
 			compare_counters(t, &s, o, explain);
+	}
+	if (explain && o->different == 0) {
+		flush_locals();
+		o->different += (uint64_t)differences(t, &s.rules, true);
 	}
 	ruleset_each(&s.rules, unwant, &s.rules);
 	apply(t, &s.rules);
@@ -766,6 +800,7 @@ static struct outcome oracle(void (*plant)(void), uint64_t comparisons, uint64_t
 	}
 	ruleset_done(&rs);
 	close_all(t);
+	options.protect = (struct enforce_protect){ 0 };
 	return o;
 }
 
@@ -1132,6 +1167,9 @@ static void test_many_destinations(void **state)
 	start = now();
 	assert_true(nft_counters(t, &e));
 	printf("# counters read in %.3f s\n", now() - start);
+	start = now();
+	assert_int_equal(differences(t, &rs, true), 0);
+	printf("# verified in %.2f s\n", now() - start);
 	nft_free(t);
 	ruleset_done(&rs);
 
@@ -1334,6 +1372,58 @@ static void test_protected_flow_that_is_not_exact_is_refused(void **state)
 	options.protect = (struct enforce_protect){ 0 };
 }
 
+/* Each of these is seen, and once it is mended there is none. */
+static void test_verify_sees_what_is_damaged(void **state)
+{
+	static const struct {
+		const char *damage, *mend;
+	} rows[] = {
+		{ "add rule netdev headgate rule1 accept", NULL },
+		{ "delete element netdev headgate ipv4-to32-some { 0xc0000201 }",
+		  "add element netdev headgate ipv4-to32-some { 0xc0000201 : jump to1-some }" },
+		{ "add element netdev headgate ipv4-to32-some { 0xc0000202 : accept }",
+		  "delete element netdev headgate ipv4-to32-some { 0xc0000202 }" },
+		{ "add element netdev headgate ipv4-locals { 0xc0000201 }",
+		  "flush set netdev headgate ipv4-locals" },
+		{ "add chain netdev headgate more", "delete chain netdev headgate more" },
+		{ "flush chain netdev headgate to1-some", NULL },
+		{ "add table netdev headgate { flags dormant; }", "add table netdev headgate" },
+		{ "insert rule netdev headgate ipv4 accept", NULL },
+		{ "flush chain netdev headgate ipv6-protected", NULL },
+	};
+	struct ruleset rs;
+	struct err e = { 0 };
+	struct rule *r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char command[160];
+		struct nft *t;
+
+		ruleset_start(&rs);
+		t = open_or_fail(&rs);
+		r = want(&rs, "destination 192.0.2.1/32;",
+			 &(struct flow_actions){ .has_rate_packets = true, .rate_packets = 9 });
+		apply(t, &rs);
+		assert_int_equal(r->slot, 1);
+		r->seen = false;
+		assert_int_equal(differences(t, &rs, true), 0);
+		(void)snprintf(command, sizeof(command), "%s\n", rows[i].damage);
+		if (!nft_run(command, &e))
+			fail_msg("%s: %s", rows[i].damage, e.text);
+		if (differences(t, &rs, false) == 0)
+			fail_msg("%s: not seen", rows[i].damage);
+		if (rows[i].mend != NULL) {
+			(void)snprintf(command, sizeof(command), "%s\n", rows[i].mend);
+			if (!nft_run(command, &e))
+				fail_msg("%s: %s", rows[i].mend, e.text);
+			assert_int_equal(differences(t, &rs, true), 0);
+		}
+		ruleset_done(&rs);
+		close_all(t);
+	}
+}
+
 /* As `nft flush ruleset` of somebody else's start script does it. */
 static void test_table_that_is_gone_is_made_anew(void **state)
 {
@@ -1419,6 +1509,7 @@ int main(void)
 		cmocka_unit_test(test_monitor_drops_nothing),
 		cmocka_unit_test(test_saved_is_counted_anew),
 		cmocka_unit_test(test_protected_flow_that_is_not_exact_is_refused),
+		cmocka_unit_test(test_verify_sees_what_is_damaged),
 		cmocka_unit_test(test_table_that_is_gone_is_made_anew),
 		cmocka_unit_test(test_merging_interface_refuses_lengths),
 	};
