@@ -969,14 +969,15 @@ static unsigned flood(uint16_t octets, unsigned times, struct timing *t)
 	t->lost = 0;
 	for (; times > 0; times--) {
 		bool came[FLOOD] = { false };
-		double gap = now() - last;
 
-		t->lost += gap > t->bucket ? gap - t->bucket : 0;
 		for (uint32_t i = 0; i < FLOOD; i++) {
+			double gap = now() - last;
+
+			t->lost += gap > t->bucket ? gap - t->bucket : 0;
 			udp_frame(&f, i, octets);
 			send_frame(&f);
+			last = now();
 		}
-		last = now();
 		receive_batch(came, FLOOD);
 		for (int i = 0; i < FLOOD; i++)
 			total += came[i];
@@ -1085,6 +1086,29 @@ static struct rule *want_host(struct ruleset *rs, const char *which, unsigned i)
 
 	(void)snprintf(match, sizeof(match), "%s 10.0.%u.%u/32;", which, i >> 8, i & 255);
 	return want(rs, match, &(struct flow_actions){ .has_rate_bytes = true });
+}
+
+/* A limit of nothing in a week, which no plan makes, stands for what a kernel lacks. */
+static void test_rule_that_is_refused_is_in_no_others_way(void **state)
+{
+	struct ruleset rs;
+	struct err e = { 0 };
+	struct rule *r[20];
+	struct nft *t;
+
+	(void)state;
+	ruleset_start(&rs);
+	t = open_or_fail(&rs);
+	for (unsigned i = 0; i < 20; i++)
+		r[i] = want_host(&rs, "destination", i);
+	for (unsigned i = 7; i < 19; i += 6)
+		r[i]->then = (struct plan_then){ .kind = XDP_THEN_RATE, .rate = { 0, 1e-9F } };
+	assert_true(nft_change(t, rs.touched, rs.touched_count, &e));
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(r[i]->slot >= 0, i != 7 && i != 13);
+	assert_int_equal(nft_in_force(t), 18);
+	ruleset_done(&rs);
+	close_all(t);
 }
 
 /* Of rules that are tried one after the other there are fewer than of others. */
@@ -1504,6 +1528,7 @@ int main(void)
 		cmocka_unit_test(test_limited_is_marked),
 		cmocka_unit_test(test_refuses_with_a_reason),
 		cmocka_unit_test(test_full_table_says_so),
+		cmocka_unit_test(test_rule_that_is_refused_is_in_no_others_way),
 		cmocka_unit_test(test_many_destinations),
 		cmocka_unit_test(test_outlives_the_enforcer),
 		cmocka_unit_test(test_monitor_drops_nothing),

@@ -279,27 +279,31 @@ static bool try_change(struct nft *t, struct rule *const *list, size_t n, struct
 	return true;
 }
 
-/* One that the kernel does not take is in the way of no other: halves of what failed. */
-static void try_halves(struct nft *t, struct rule *const *list, size_t n, unsigned *failures,
-		       struct err *e)
+/* One that the kernel does not take is in the way of no other: fewer at a time, until it is found.
+ * True if the last ones were taken. */
+static bool try_parts(struct nft *t, struct rule *const *list, size_t n, struct err *e)
 {
-	size_t half = n / 2;
+	unsigned failures = 0;
+	size_t at = 0, part = n / 2;
 
-	if (*failures == FAILURES_MAX)
-		return;
-	if (try_change(t, list, n, e))
-		*failures = 0;
-	else if (n == 1)
-		++*failures;
-	else {
-		try_halves(t, list, half, failures, e);
-		try_halves(t, list + half, n - half, failures, e);
+	while (at < n && failures < FAILURES_MAX) {
+		part = part < n - at ? part : n - at;
+		if (try_change(t, list + at, part, e)) {
+			failures = 0;
+			at += part;
+			part *= 2;
+		} else if (part > 1) {
+			part /= 2;
+		} else {
+			failures++;
+			at++;
+		}
 	}
+	return failures == 0;
 }
 
 bool nft_change(struct nft *t, struct rule *const *list, size_t n, struct err *e)
 {
-	unsigned failures = 0;
 	struct err first = { 0 };
 
 	for (size_t i = 0; i < n; i++)
@@ -309,12 +313,8 @@ bool nft_change(struct nft *t, struct rule *const *list, size_t n, struct err *e
 		}
 	if (try_change(t, list, n, &first))
 		return true;
-	if (n > 1) {
-		try_halves(t, list, n / 2, &failures, e);
-		try_halves(t, list + n / 2, n - n / 2, &failures, e);
-		if (failures == 0)
-			return true;
-	}
+	if (n > 1 && try_parts(t, list, n, e))
+		return true;
 	return err_at(e, 0, 0, "%s", first.text);
 }
 
