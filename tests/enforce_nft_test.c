@@ -717,12 +717,42 @@ static struct nft *reopen(struct nft *t, struct ruleset *rs)
 	locals.count = protection.local_count;
 	options.protect = protection.what;
 	t = open_or_fail(rs);
-	options.protect = (struct enforce_protect){ 0 };
 	nft_script_open(&s);
 	nft_protect_print_locals(&locals, s.to);
 	if (!nft_script_run(&s, &e))
 		fail_msg("%s", e.text);
 	return t;
+}
+
+/* It knows nothing of the addresses that the test has put there. */
+static void flush_locals(void)
+{
+	struct err e = { 0 };
+
+	if (!nft_run("flush set " NFT_TABLE " ipv4-locals\nflush set " NFT_TABLE " ipv6-locals\n",
+		     &e))
+		fail_msg("%s", e.text);
+}
+
+/* How many differences there are between the table and what is wanted. */
+static json_int_t differences(struct nft *t, struct ruleset *rs, bool explain)
+{
+	const struct feed_question q = { .id = 1 };
+	struct err e = { 0 };
+	json_t *answer = nft_verify_answer(t, rs, &q, &e);
+	json_int_t n;
+
+	if (answer == NULL)
+		fail_msg("%s", e.text);
+	n = json_integer_value(json_object_get(answer, "differences"));
+	if (explain && n > 0) {
+		char *text = json_dumps(answer, JSON_COMPACT);
+
+		printf("# %s\n", text);
+		free(text);
+	}
+	json_decref(answer);
+	return n;
 }
 
 static void oracle_set(struct nft *t, struct ruleset *rs, struct outcome *o, bool explain)
@@ -741,6 +771,10 @@ static void oracle_set(struct nft *t, struct ruleset *rs, struct outcome *o, boo
 		compare_batch(&s, o, explain);
 		if (!stale)
 			compare_counters(t, &s, o, explain);
+	}
+	if (explain && o->different == 0) {
+		flush_locals();
+		o->different += (uint64_t)differences(t, &s.rules, true);
 	}
 	ruleset_each(&s.rules, unwant, &s.rules);
 	apply(t, &s.rules);
@@ -766,6 +800,7 @@ static struct outcome oracle(void (*plant)(void), uint64_t comparisons, uint64_t
 	}
 	ruleset_done(&rs);
 	close_all(t);
+	options.protect = (struct enforce_protect){ 0 };
 	return o;
 }
 
@@ -934,14 +969,15 @@ static unsigned flood(uint16_t octets, unsigned times, struct timing *t)
 	t->lost = 0;
 	for (; times > 0; times--) {
 		bool came[FLOOD] = { false };
-		double gap = now() - last;
 
-		t->lost += gap > t->bucket ? gap - t->bucket : 0;
 		for (uint32_t i = 0; i < FLOOD; i++) {
+			double gap = now() - last;
+
+			t->lost += gap > t->bucket ? gap - t->bucket : 0;
 			udp_frame(&f, i, octets);
 			send_frame(&f);
+			last = now();
 		}
-		last = now();
 		receive_batch(came, FLOOD);
 		for (int i = 0; i < FLOOD; i++)
 			total += came[i];
@@ -1052,6 +1088,29 @@ static struct rule *want_host(struct ruleset *rs, const char *which, unsigned i)
 	return want(rs, match, &(struct flow_actions){ .has_rate_bytes = true });
 }
 
+/* A limit of nothing in a week, which no plan makes, stands for what a kernel lacks. */
+static void test_rule_that_is_refused_is_in_no_others_way(void **state)
+{
+	struct ruleset rs;
+	struct err e = { 0 };
+	struct rule *r[20];
+	struct nft *t;
+
+	(void)state;
+	ruleset_start(&rs);
+	t = open_or_fail(&rs);
+	for (unsigned i = 0; i < 20; i++)
+		r[i] = want_host(&rs, "destination", i);
+	for (unsigned i = 7; i < 19; i += 6)
+		r[i]->then = (struct plan_then){ .kind = XDP_THEN_RATE, .rate = { 0, 1e-9F } };
+	assert_true(nft_change(t, rs.touched, rs.touched_count, &e));
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(r[i]->slot >= 0, i != 7 && i != 13);
+	assert_int_equal(nft_in_force(t), 18);
+	ruleset_done(&rs);
+	close_all(t);
+}
+
 /* Of rules that are tried one after the other there are fewer than of others. */
 static void test_full_table_says_so(void **state)
 {
@@ -1132,6 +1191,9 @@ static void test_many_destinations(void **state)
 	start = now();
 	assert_true(nft_counters(t, &e));
 	printf("# counters read in %.3f s\n", now() - start);
+	start = now();
+	assert_int_equal(differences(t, &rs, true), 0);
+	printf("# verified in %.2f s\n", now() - start);
 	nft_free(t);
 	ruleset_done(&rs);
 
@@ -1334,6 +1396,58 @@ static void test_protected_flow_that_is_not_exact_is_refused(void **state)
 	options.protect = (struct enforce_protect){ 0 };
 }
 
+/* Each of these is seen, and once it is mended there is none. */
+static void test_verify_sees_what_is_damaged(void **state)
+{
+	static const struct {
+		const char *damage, *mend;
+	} rows[] = {
+		{ "add rule netdev headgate rule1 accept", NULL },
+		{ "delete element netdev headgate ipv4-to32-some { 0xc0000201 }",
+		  "add element netdev headgate ipv4-to32-some { 0xc0000201 : jump to1-some }" },
+		{ "add element netdev headgate ipv4-to32-some { 0xc0000202 : accept }",
+		  "delete element netdev headgate ipv4-to32-some { 0xc0000202 }" },
+		{ "add element netdev headgate ipv4-locals { 0xc0000201 }",
+		  "flush set netdev headgate ipv4-locals" },
+		{ "add chain netdev headgate more", "delete chain netdev headgate more" },
+		{ "flush chain netdev headgate to1-some", NULL },
+		{ "add table netdev headgate { flags dormant; }", "add table netdev headgate" },
+		{ "insert rule netdev headgate ipv4 accept", NULL },
+		{ "flush chain netdev headgate ipv6-protected", NULL },
+	};
+	struct ruleset rs;
+	struct err e = { 0 };
+	struct rule *r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char command[160];
+		struct nft *t;
+
+		ruleset_start(&rs);
+		t = open_or_fail(&rs);
+		r = want(&rs, "destination 192.0.2.1/32;",
+			 &(struct flow_actions){ .has_rate_packets = true, .rate_packets = 9 });
+		apply(t, &rs);
+		assert_int_equal(r->slot, 1);
+		r->seen = false;
+		assert_int_equal(differences(t, &rs, true), 0);
+		(void)snprintf(command, sizeof(command), "%s\n", rows[i].damage);
+		if (!nft_run(command, &e))
+			fail_msg("%s: %s", rows[i].damage, e.text);
+		if (differences(t, &rs, false) == 0)
+			fail_msg("%s: not seen", rows[i].damage);
+		if (rows[i].mend != NULL) {
+			(void)snprintf(command, sizeof(command), "%s\n", rows[i].mend);
+			if (!nft_run(command, &e))
+				fail_msg("%s: %s", rows[i].mend, e.text);
+			assert_int_equal(differences(t, &rs, true), 0);
+		}
+		ruleset_done(&rs);
+		close_all(t);
+	}
+}
+
 /* As `nft flush ruleset` of somebody else's start script does it. */
 static void test_table_that_is_gone_is_made_anew(void **state)
 {
@@ -1414,11 +1528,13 @@ int main(void)
 		cmocka_unit_test(test_limited_is_marked),
 		cmocka_unit_test(test_refuses_with_a_reason),
 		cmocka_unit_test(test_full_table_says_so),
+		cmocka_unit_test(test_rule_that_is_refused_is_in_no_others_way),
 		cmocka_unit_test(test_many_destinations),
 		cmocka_unit_test(test_outlives_the_enforcer),
 		cmocka_unit_test(test_monitor_drops_nothing),
 		cmocka_unit_test(test_saved_is_counted_anew),
 		cmocka_unit_test(test_protected_flow_that_is_not_exact_is_refused),
+		cmocka_unit_test(test_verify_sees_what_is_damaged),
 		cmocka_unit_test(test_table_that_is_gone_is_made_anew),
 		cmocka_unit_test(test_merging_interface_refuses_lengths),
 	};

@@ -21,6 +21,7 @@
 #include "enforce/nft_rule.h"
 #include "enforce/nft_run.h"
 #include "enforce/nft_table.h"
+#include "enforce/nft_verify.h"
 
 enum {
 	FAILURES_MAX = 3 /* in a row, then the rest is not tried */
@@ -278,27 +279,31 @@ static bool try_change(struct nft *t, struct rule *const *list, size_t n, struct
 	return true;
 }
 
-/* One that the kernel does not take is in the way of no other: halves of what failed. */
-static void try_halves(struct nft *t, struct rule *const *list, size_t n, unsigned *failures,
-		       struct err *e)
+/* One that the kernel does not take is in the way of no other: fewer at a time, until it is found.
+ * True if the last ones were taken. */
+static bool try_parts(struct nft *t, struct rule *const *list, size_t n, struct err *e)
 {
-	size_t half = n / 2;
+	unsigned failures = 0;
+	size_t at = 0, part = n / 2;
 
-	if (*failures == FAILURES_MAX)
-		return;
-	if (try_change(t, list, n, e))
-		*failures = 0;
-	else if (n == 1)
-		++*failures;
-	else {
-		try_halves(t, list, half, failures, e);
-		try_halves(t, list + half, n - half, failures, e);
+	while (at < n && failures < FAILURES_MAX) {
+		part = part < n - at ? part : n - at;
+		if (try_change(t, list + at, part, e)) {
+			failures = 0;
+			at += part;
+			part *= 2;
+		} else if (part > 1) {
+			part /= 2;
+		} else {
+			failures++;
+			at++;
+		}
 	}
+	return failures == 0;
 }
 
 bool nft_change(struct nft *t, struct rule *const *list, size_t n, struct err *e)
 {
-	unsigned failures = 0;
 	struct err first = { 0 };
 
 	for (size_t i = 0; i < n; i++)
@@ -308,12 +313,8 @@ bool nft_change(struct nft *t, struct rule *const *list, size_t n, struct err *e
 		}
 	if (try_change(t, list, n, &first))
 		return true;
-	if (n > 1) {
-		try_halves(t, list, n / 2, &failures, e);
-		try_halves(t, list + n / 2, n - n / 2, &failures, e);
-		if (failures == 0)
-			return true;
-	}
+	if (n > 1 && try_parts(t, list, n, e))
+		return true;
 	return err_at(e, 0, 0, "%s", first.text);
 }
 
@@ -461,36 +462,69 @@ static void clear_saved(const struct nft_found *found, FILE *to)
 			nft_protect_delete_counter(entry, to);
 }
 
-/* The table as this version has it, in one transaction; the rules' own chains only if they have to
- * be written. */
-static bool make_table(struct nft *t, const struct nft_found *found, bool chains, struct err *e)
+enum own_chains {
+	OWN_ARE_THERE,
+	OWN_AS_INSTALLED,
+	OWN_AS_WANTED
+};
+
+/* All but the interfaces; the rules' own chains only if they have to be written. */
+static void print_all(struct nft *t, const struct nft_found *found, enum own_chains own, FILE *to)
+{
+	nft_dispatch_forget(&t->dispatch);
+	nft_sort_print(to);
+	clear_saved(found, to);
+	nft_left_print(&found->left, to);
+	nft_protect_print(t->options, to);
+	nft_protect_print_locals(&t->locals, to);
+	nft_table_mark(t->epoch, to);
+	for (int i = 1; i <= NFT_RULES_MAX && own != OWN_ARE_THERE; i++) {
+		const struct rule *r = t->by_number[i];
+
+		if (r == NULL)
+			continue;
+		chain_add(i, to);
+		nft_then_print(&r->nlri, own == OWN_AS_WANTED ? &r->then : &r->installed, i, to);
+	}
+	nft_dispatch_print(&t->dispatch, to);
+}
+
+/* The table as this version has it, in one transaction. */
+static bool make_table(struct nft *t, const struct nft_found *found, enum own_chains own,
+		       struct err *e)
 {
 	struct nft_script s;
 	bool ok;
 
-	nft_dispatch_forget(&t->dispatch);
 	nft_script_open(&s);
 	if (s.to != NULL) {
-		nft_sort_print(s.to);
-		clear_saved(found, s.to);
-		nft_left_print(&found->left, s.to);
-		nft_protect_print(t->options, s.to);
-		nft_protect_print_locals(&t->locals, s.to);
-		nft_table_mark(t->epoch, s.to);
-		for (int i = 1; i <= NFT_RULES_MAX && chains; i++) {
-			const struct rule *r = t->by_number[i];
-
-			if (r == NULL)
-				continue;
-			chain_add(i, s.to);
-			nft_then_print(&r->nlri, &r->installed, i, s.to);
-		}
-		nft_dispatch_print(&t->dispatch, s.to);
+		fputs(NFT_VERIFY_CLEAR, s.to);
+		print_all(t, found, own, s.to);
 		nft_hooks_print(&t->hooks, found->hooks, found->hook_count, s.to);
 	}
 	ok = nft_script_run(&s, e);
 	nft_dispatch_settle(&t->dispatch, ok);
 	return ok;
+}
+
+json_t *nft_verify_answer(struct nft *t, struct ruleset *rs, const struct feed_question *q,
+			  struct err *e)
+{
+	static const struct nft_found nothing;
+	struct verify v = { .rs = rs };
+	struct nft_script s;
+
+	verify_forget(rs);
+	nft_script_open(&s);
+	if (s.to != NULL) {
+		print_all(t, &nothing, OWN_AS_WANTED, s.to);
+		nft_hooks_print_inside(&t->hooks, s.to);
+	}
+	nft_dispatch_settle(&t->dispatch, true); /* it was printed and is there */
+	if (nft_verify(&v, &s, &t->hooks, t->by_number, NFT_RULES_MAX, e))
+		return verify_end(&v, q);
+	json_decref(v.list);
+	return NULL;
 }
 
 static void settle_saved(struct saved *s)
@@ -519,7 +553,7 @@ static bool make_missing(struct nft *t)
 		if (t->by_number[i] != NULL)
 			settle_counters(t->by_number[i]);
 	settle_saved(&t->saved);
-	t->made = make_table(t, &nothing, true, &e);
+	t->made = make_table(t, &nothing, OWN_AS_INSTALLED, &e);
 	if (!t->made)
 		log_error("%s", e.text);
 	return true;
@@ -568,7 +602,7 @@ static bool open_table(struct nft *t, struct ruleset *rs, struct err *e)
 
 	if (!nft_table_there(&there, e))
 		return false;
-	ok = (!there || restore(t, rs, &found, e)) && make_table(t, &found, false, e);
+	ok = (!there || restore(t, rs, &found, e)) && make_table(t, &found, OWN_ARE_THERE, e);
 	nft_left_done(&found.left);
 	return ok;
 }
@@ -616,7 +650,7 @@ bool nft_remove(struct nft *t, struct err *e)
 {
 	(void)t;
 	/* It is added first, for it may be gone. */
-	return nft_run("add table " NFT_TABLE "\ndelete table " NFT_TABLE "\n", e);
+	return nft_run(NFT_VERIFY_CLEAR "add table " NFT_TABLE "\ndelete table " NFT_TABLE "\n", e);
 }
 
 bool nft_flush(struct err *e)
@@ -630,7 +664,7 @@ bool nft_flush(struct err *e)
 	lock = lock_take(e);
 	if (lock < 0)
 		return false;
-	ok = nft_run("delete table " NFT_TABLE "\n", e);
+	ok = nft_run(NFT_VERIFY_CLEAR "delete table " NFT_TABLE "\n", e);
 	close(lock);
 	return ok;
 }

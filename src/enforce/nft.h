@@ -10,11 +10,13 @@
 #ifndef ENFORCE_NFT_H
 #define ENFORCE_NFT_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
 #include "enforce/enforce.h"
+#include "enforce/feed.h"
 #include "enforce/ruleset.h"
 #include "enforce/saved.h"
 
@@ -41,6 +43,9 @@ const char *nft_epoch(const struct nft *t);
 void nft_epoch_set(struct nft *t, const char *epoch);
 /* Looks at the interfaces.  True: rules that were refused may be had now, or the other way. */
 bool nft_refresh(struct nft *t);
+/* As verify_answer (verify.h); NULL, with the reason, when the table cannot be read back. */
+json_t *nft_verify_answer(struct nft *t, struct ruleset *rs, const struct feed_question *q,
+			  struct err *e);
 bool nft_remove(struct nft *t, struct err *e);
 /* Takes away what an enforcer of this network namespace has left.  One that is at work is not
  * disturbed: an error. */

@@ -441,7 +441,7 @@ static void class_print(struct nft_dispatch *d, enum flow_family family, enum nf
 	if (!changes)
 		return;
 	if (n > 0)
-		qsort(list, n, sizeof(list[0]), masks_in_order);
+		qsort(list, n, sizeof(struct nft_mask *), masks_in_order);
 	(void)fprintf(to, "flush chain " NFT_TABLE " %s\n", nft_chain(NFT_RULES, family, class));
 	for (size_t i = 0; i < n; i++)
 		if (is_direct(list[i]))

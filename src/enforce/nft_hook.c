@@ -39,6 +39,14 @@ unsigned nft_hook_number(const char *chain)
 	return *end == '\0' ? (unsigned)n : 0;
 }
 
+static const struct attached *find_hook(const struct nft_hooks *h, unsigned ifindex)
+{
+	for (size_t i = 0; i < h->count; i++)
+		if (h->at[i].ifindex == ifindex)
+			return &h->at[i];
+	return NULL;
+}
+
 static void unhook_print(unsigned ifindex, FILE *to)
 {
 	(void)fprintf(to,
@@ -47,15 +55,22 @@ static void unhook_print(unsigned ifindex, FILE *to)
 		      ifindex, ifindex, ifindex);
 }
 
+static void inside_print(const struct attached *a, FILE *to)
+{
+	(void)fprintf(to,
+		      "add rule " NFT_TABLE " in%u meta protocol ip goto ipv4\n"
+		      "add rule " NFT_TABLE " in%u meta protocol ip6 goto ipv6\n",
+		      a->ifindex, a->ifindex);
+}
+
 static void hook_print(const struct attached *a, FILE *to)
 {
 	(void)fprintf(
 		to,
 		"add chain " NFT_TABLE
-		" in%u { type filter hook ingress device \"%s\" priority %d; policy accept; }\n"
-		"add rule " NFT_TABLE " in%u meta protocol ip goto ipv4\n"
-		"add rule " NFT_TABLE " in%u meta protocol ip6 goto ipv6\n",
-		a->ifindex, a->name, PRIORITY, a->ifindex, a->ifindex);
+		" in%u { type filter hook ingress device \"%s\" priority %d; policy accept; }\n",
+		a->ifindex, a->name, PRIORITY);
+	inside_print(a, to);
 }
 
 static void monitored_print(const struct nft_hooks *h, FILE *to)
@@ -76,6 +91,28 @@ void nft_hooks_print(const struct nft_hooks *h, const unsigned *left, size_t lef
 	for (size_t i = 0; i < h->count; i++)
 		hook_print(&h->at[i], to);
 	monitored_print(h, to);
+}
+
+void nft_hooks_print_inside(const struct nft_hooks *h, FILE *to)
+{
+	for (size_t i = 0; i < h->count; i++) {
+		(void)fprintf(to, "add chain " NFT_TABLE " in%u\n", h->at[i].ifindex);
+		inside_print(&h->at[i], to);
+	}
+	monitored_print(h, to);
+}
+
+bool nft_hook_is_hooked(const struct nft_hooks *h, const char *chain, const char *line)
+{
+	const struct attached *a = find_hook(h, nft_hook_number(chain));
+	char name[IF_NAMESIZE + 2];
+
+	if (a == NULL)
+		return false;
+	(void)snprintf(name, sizeof(name), "\"%s\"", a->name);
+	return strstr(line, "type filter hook ingress device") != NULL &&
+	       strstr(line, name) != NULL && strstr(line, "500;") != NULL &&
+	       strstr(line, "policy accept;") != NULL;
 }
 
 static void hook_log(const struct nft_hooks *h, const char *name)
@@ -130,14 +167,6 @@ static void find_merging(struct nft_hooks *h)
 }
 
 /* ---- Interfaces ----------------------------------------------------------------------- */
-
-static struct attached *find_hook(struct nft_hooks *h, unsigned ifindex)
-{
-	for (size_t i = 0; i < h->count; i++)
-		if (h->at[i].ifindex == ifindex)
-			return &h->at[i];
-	return NULL;
-}
 
 static bool add_hook(struct nft_hooks *h, unsigned ifindex, const char *name, struct err *e)
 {

@@ -21,6 +21,10 @@ struct nft_hooks {
 bool nft_hooks_find(struct nft_hooks *h, struct err *e);
 /* The commands that make their base chains anew, and take away those that others have left. */
 void nft_hooks_print(const struct nft_hooks *h, const unsigned *left, size_t left_count, FILE *to);
+/* What is in these chains, without hooks. */
+void nft_hooks_print_inside(const struct nft_hooks *h, FILE *to);
+/* Is it the base chain of one of these that nftables says this of? */
+bool nft_hook_is_hooked(const struct nft_hooks *h, const char *chain, const char *line);
 void nft_hooks_log(const struct nft_hooks *h);
 /* Looks again: interfaces that went away are forgotten, new ones that fit are hooked. */
 void nft_hooks_refresh(struct nft_hooks *h);

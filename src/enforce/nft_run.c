@@ -62,24 +62,38 @@ bool nft_run(const char *commands, struct err *e)
 	return ok;
 }
 
-json_t *nft_list(const char *command, struct err *e)
+static char *output_of(const char *command, unsigned flags, struct err *e)
 {
 	struct nft_ctx *nft = context_new(e);
-	json_t *all = NULL, *list = NULL;
+	char *text = NULL;
 
 	if (nft == NULL)
 		return NULL;
-	nft_ctx_output_set_flags(nft, NFT_CTX_OUTPUT_JSON);
+	nft_ctx_output_set_flags(nft, flags);
 	if (nft_run_cmd_from_buffer(nft, command) != 0)
 		(void)run_failed(nft, e);
-	else
-		all = json_loads(nft_ctx_get_output_buffer(nft), 0, NULL);
-	list = json_incref(json_object_get(all, "nftables"));
-	if (all != NULL && list == NULL)
+	else if ((text = strdup(nft_ctx_get_output_buffer(nft))) == NULL)
+		(void)err_at(e, 0, 0, "out of memory");
+	nft_ctx_free(nft);
+	return text;
+}
+
+json_t *nft_list(const char *command, struct err *e)
+{
+	char *text = output_of(command, NFT_CTX_OUTPUT_JSON, e);
+	json_t *all = text != NULL ? json_loads(text, 0, NULL) : NULL;
+	json_t *list = json_incref(json_object_get(all, "nftables"));
+
+	if (text != NULL && list == NULL)
 		err_at(e, 0, 0, "nftables: its list cannot be read");
 	json_decref(all);
-	nft_ctx_free(nft);
+	free(text);
 	return list;
+}
+
+char *nft_text(const char *command, struct err *e)
+{
+	return output_of(command, 0, e);
 }
 
 void nft_script_open(struct nft_script *s)

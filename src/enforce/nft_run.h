@@ -17,6 +17,9 @@ bool nft_run(const char *commands, struct err *e);
  * reason, when it fails. */
 json_t *nft_list(const char *command, struct err *e);
 
+/* The same as text; the caller's to free. */
+char *nft_text(const char *command, struct err *e);
+
 /* Commands in the making. */
 struct nft_script {
 	FILE *to; /* NULL: memory is out */

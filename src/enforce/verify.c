@@ -17,48 +17,46 @@ enum {
 	NAMED_MAX = 100 /* differences that are named; all are counted */
 };
 
-struct verify {
-	struct xdp *x;
-	struct ruleset *rs;
-	json_t *list; /* of differences */
-	size_t differences, intended, kernel, not_enforced;
-	struct feed_question told; /* what the hub has told, by our memory */
-};
-
-static void differs(struct verify *v, const struct flow_nlri *n, const char *what)
+void verify_differs(struct verify *v, const struct flow_nlri *n, const char *what)
 {
 	json_t *o;
 
 	if (v->differences++ >= NAMED_MAX)
 		return;
+	if (v->list == NULL)
+		v->list = json_array();
 	o = report_rule(n);
 	(void)json_object_set_new(o, "what", json_string(what));
 	(void)json_array_append_new(v->list, o);
 }
 
-/* It is to be in the kernel now. */
-static bool intended(const struct rule *r)
+bool verify_intended(const struct rule *r)
 {
 	return rule_wanted(r) && r->why_table == NULL;
 }
 
 /* ---- What packets find -------------------------------------------------------------------- */
 
+struct reading {
+	struct verify v;
+	struct xdp *x;
+};
+
 static bool read_full(void *ctx, uint32_t number, struct xdp_rule *ret)
 {
-	const struct verify *v = ctx;
+	const struct reading *v = ctx;
 
 	return bpf_map_lookup_elem(v->x->map[XDP_MAP_FULL], &number, ret) == 0;
 }
 
-static bool same_then(const struct verify *v, uint32_t slot, const struct plan_then *t)
+static bool same_then(const struct xdp *x, uint32_t slot, const struct plan_then *t)
 {
-	uint32_t action = (uint32_t)v->x->verdict[slot];
+	uint32_t action = (uint32_t)x->verdict[slot];
 	struct xdp_then there, expected;
 
-	if (bpf_map_lookup_elem(v->x->map[XDP_MAP_THENS], &action, &there) < 0)
+	if (bpf_map_lookup_elem(x->map[XDP_MAP_THENS], &action, &there) < 0)
 		return false;
-	if (v->x->verdict[slot] != plan_then_verdict(t, action))
+	if (x->verdict[slot] != plan_then_verdict(t, action))
 		return false;
 	plan_then_write(t, &expected);
 	there.id = expected.id = 0;         /* drawn at random */
@@ -70,18 +68,19 @@ static bool same_then(const struct verify *v, uint32_t slot, const struct plan_t
 static void found(void *ctx, uint32_t slot, const struct flow_nlri *n, unsigned vrf,
 		  const char *fault)
 {
-	struct verify *v = ctx;
+	struct reading *at = ctx;
+	struct verify *v = &at->v;
 	struct rule *r = n != NULL ? ruleset_find_in(v->rs, n, vrf) : NULL;
 
 	v->kernel++;
 	if (r != NULL)
 		r->read_back = true;
-	if (fault == NULL && (r == NULL || !intended(r)))
+	if (fault == NULL && (r == NULL || !verify_intended(r)))
 		fault = "it is in the kernel and not wanted";
-	else if (fault == NULL && !same_then(v, slot, &r->then))
+	else if (fault == NULL && !same_then(at->x, slot, &r->then))
 		fault = "its action is another one";
 	if (fault != NULL)
-		differs(v, n, fault);
+		verify_differs(v, n, fault);
 }
 
 /* ---- What is wanted ----------------------------------------------------------------------- */
@@ -90,6 +89,11 @@ static void forget_read_back(struct rule *r, void *ctx)
 {
 	(void)ctx;
 	r->read_back = false;
+}
+
+void verify_forget(struct ruleset *rs)
+{
+	ruleset_each(rs, forget_read_back, NULL);
 }
 
 /* The hub has told one rule, however many VRFs import it. */
@@ -109,32 +113,41 @@ static void count_wanted(struct rule *r, void *ctx)
 		v->told.rules++;
 		v->told.digest += ctl_digest(r->nlri.octets, r->nlri.len);
 	}
-	if (r->wanted && !intended(r))
+	if (r->wanted && !verify_intended(r))
 		v->not_enforced++;
-	if (!intended(r))
+	if (!verify_intended(r))
 		return;
 	v->intended++;
 	if (!r->read_back)
-		differs(v, &r->nlri, "it is not in the kernel");
+		verify_differs(v, &r->nlri, "it is not in the kernel");
+}
+
+json_t *verify_end(struct verify *v, const struct feed_question *q)
+{
+	if (v->list == NULL)
+		v->list = json_array();
+	ruleset_each(v->rs, count_wanted, v);
+	if (v->told.rules != q->rules || v->told.digest != q->digest)
+		verify_differs(v, NULL, "the enforcer knows other rules than the hub has told");
+	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "id", (json_int_t)q->id, "intended",
+			 (json_int_t)v->intended, "kernel", (json_int_t)v->kernel, "not-enforced",
+			 (json_int_t)v->not_enforced, "differences", (json_int_t)v->differences,
+			 "list", v->list);
 }
 
 json_t *verify_answer(struct xdp *x, struct ruleset *rs, const struct feed_question *q)
 {
-	struct verify v = { .x = x, .rs = rs, .list = json_array() };
-	struct readback_kernel k = {
-		.t = x->tables, .store = x->store, .ctx = &v, .read_full = read_full, .found = found
-	};
+	struct reading at = { .v = { .rs = rs }, .x = x };
+	struct readback_kernel k = { .t = x->tables,
+				     .store = x->store,
+				     .ctx = &at,
+				     .read_full = read_full,
+				     .found = found };
 
-	ruleset_each(rs, forget_read_back, NULL);
+	verify_forget(rs);
 	if (!readback(&k)) {
-		json_decref(v.list);
+		json_decref(at.v.list);
 		return NULL;
 	}
-	ruleset_each(rs, count_wanted, &v);
-	if (v.told.rules != q->rules || v.told.digest != q->digest)
-		differs(&v, NULL, "the enforcer knows other rules than the hub has told");
-	return json_pack("{s:I, s:I, s:I, s:I, s:I, s:o}", "id", (json_int_t)q->id, "intended",
-			 (json_int_t)v.intended, "kernel", (json_int_t)v.kernel, "not-enforced",
-			 (json_int_t)v.not_enforced, "differences", (json_int_t)v.differences,
-			 "list", v.list);
+	return verify_end(&at.v, q);
 }
