@@ -24,11 +24,12 @@ ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 10
 SEED = int(sys.argv[2]) if len(sys.argv) > 2 else random.randrange(1 << 32)
 ENFORCE = os.environ.get("HEADGATE_ENFORCE", f"{BUILD}/headgate-enforce")
 CONF = "enforce { interface hgv0; }\n"
+VRF_CONF = "enforce { interface hgv0; vrf red { import target:65000:1; interface hgv1; } }\n"
 SLOT_OCTETS, RECORD_OCTETS = 64, 32
 
 
-def announced(destination, more="", action="discard;"):
-    return f"{{ match {{ destination {destination}; {more} }} then {{ {action} }} }}"
+def announced(destination, more="", action="discard;", rd=""):
+    return f"{{ {rd} match {{ destination {destination}; {more} }} then {{ {action} }} }}"
 
 
 def clear_map(path, size):
@@ -327,21 +328,26 @@ def _():
     dice = random.Random(SEED)
     behind = 0
     print(f"# seed {SEED}")
-    with Stage() as stage, socket.socket(socket.AF_UNIX) as control:
+    with Stage(VRF_CONF) as stage, socket.socket(socket.AF_UNIX) as control:
         control.connect(stage.hub.socket)
         control.settimeout(20)
-        there = set()
+        there = {}  # by host, port and whether it is of a VPN: 1, or 0 when no VRF imports it
         stage.start()
         stage.equal(0)
         for _ in range(ROUNDS):
             lines = []
             for _ in range(600):
-                host, port = dice.randrange(1, 200), dice.randrange(1, 4)
-                verb = "announce" if (host, port) not in there or dice.random() < 0.3 else "withdraw"
+                rule = host, port, vpn = dice.randrange(1, 100), dice.randrange(1, 4), dice.random() < 0.5
+                verb = "announce" if rule not in there or dice.random() < 0.3 else "withdraw"
                 action = dice.choice(["discard;", "accept;", "rate-limit 9600;"])
-                (there.add if verb == "announce" else there.discard)((host, port))
-                lines.append(f"{verb} flow route "
-                             + announced(f"192.0.2.{host}/32", f"protocol tcp; destination-port ={port};", action))
+                target = dice.choice([1, 1, 2]) if vpn else 0
+                if verb == "announce":
+                    there[rule] = int(target < 2)
+                else:
+                    del there[rule]
+                lines.append(f"{verb} flow route " + announced(
+                    f"192.0.2.{host}/32", f"protocol tcp; destination-port ={port};",
+                    action + (f" extended-community target:65000:{target};" if vpn else ""), "rd 65000:1;" if vpn else ""))
             middle = dice.randrange(len(lines))
             answers = 0
             for part in lines[:middle], lines[middle:]:
@@ -355,9 +361,9 @@ def _():
                 assert b"false" not in said, said
                 answers -= said.count(b"\n")
             stage.start()
-            stage.equal(len(there))
+            stage.equal(sum(there.values()))
             found = int(re.findall(r"(\d+) rules are still in the kernel", stage.read_log())[-1])
-            behind += found != len(there)
+            behind += found != sum(there.values())
         print(f"# {behind} of {ROUNDS} times the kernel had been left with other rules")
         assert behind > 0
 
