@@ -44,7 +44,7 @@ enum {
 	COMPARISONS = 2000000,
 	TC_COMPARISONS = 200000,
 	FAULT_COMPARISONS = 30000, /* so many must be enough to see a planted fault */
-	SET_RULES = 48,
+	SET_RULES = 64,
 	SET_RULES_MANY = 1500, /* of one set in so many: */
 	SET_MANY_ONE_IN = 60,
 	SET_FRAMES = 128,

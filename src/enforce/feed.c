@@ -253,7 +253,7 @@ static bool add_rule(struct feed *f, const json_t *o, const struct flow_nlri *n,
 static bool on_rule(struct feed *f, const json_t *o, const char *kernel_epoch, struct err *e)
 {
 	uint8_t room[FLOW_NLRI_MAX + 2];
-	struct flow_nlri n;
+	struct flow_nlri n = { 0 };
 
 	(void)kernel_epoch;
 	if (!f->in_change)

@@ -24,11 +24,12 @@ ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 10
 SEED = int(sys.argv[2]) if len(sys.argv) > 2 else random.randrange(1 << 32)
 ENFORCE = os.environ.get("HEADGATE_ENFORCE", f"{BUILD}/headgate-enforce")
 CONF = "enforce { interface hgv0; }\n"
+VRF_CONF = "enforce { interface hgv0; vrf red { import target:65000:1; interface hgv1; } }\n"
 SLOT_OCTETS, RECORD_OCTETS = 64, 32
 
 
-def announced(destination, more="", action="discard;"):
-    return f"{{ match {{ destination {destination}; {more} }} then {{ {action} }} }}"
+def announced(destination, more="", action="discard;", rd=""):
+    return f"{{ {rd} match {{ destination {destination}; {more} }} then {{ {action} }} }}"
 
 
 def clear_map(path, size):
@@ -349,7 +350,7 @@ def _():
         stage.equal(2)
 
 
-def kill_in_the_middle(stage, rounds, hosts, equal):
+def kill_in_the_middle(stage, rounds, hosts, xdp, equal):
     """Of changes, so many times; equal is asked about the rules that the hub has then."""
     dice = random.Random(SEED)
     behind = 0
@@ -357,18 +358,23 @@ def kill_in_the_middle(stage, rounds, hosts, equal):
     with socket.socket(socket.AF_UNIX) as control:
         control.connect(stage.hub.socket)
         control.settimeout(20)
-        there = set()
+        there = {}  # by host, port and whether it is of a VPN: 1, or 0 when no VRF imports it
         stage.start()
         equal(there)
         for _ in range(rounds):
             lines = []
             for _ in range(3 * hosts):
-                host, port = dice.randrange(1, hosts), dice.randrange(1, 4)
-                verb = "announce" if (host, port) not in there or dice.random() < 0.3 else "withdraw"
-                action = dice.choice(["discard;", "accept;", "rate-limit 9600;", "action sample-terminal;"])
-                (there.add if verb == "announce" else there.discard)((host, port))
-                lines.append(f"{verb} flow route "
-                             + announced(f"192.0.2.{host}/32", f"protocol tcp; destination-port ={port};", action))
+                rule = host, port, vpn = dice.randrange(1, hosts), dice.randrange(1, 4), xdp and dice.random() < 0.5
+                verb = "announce" if rule not in there or dice.random() < 0.3 else "withdraw"
+                action = dice.choice(["discard;", "accept;", "rate-limit 9600;"] + ["action sample-terminal;"] * xdp)
+                target = dice.choice([1, 1, 2]) if vpn else 0
+                if verb == "announce":
+                    there[rule] = int(target < 2)
+                else:
+                    del there[rule]
+                lines.append(f"{verb} flow route " + announced(
+                    f"192.0.2.{host}/32", f"protocol tcp; destination-port ={port};",
+                    action + (f" extended-community target:65000:{target};" if vpn else ""), "rd 65000:1;" if vpn else ""))
             middle = dice.randrange(len(lines))
             answers = 0
             for part in lines[:middle], lines[middle:]:
@@ -384,15 +390,15 @@ def kill_in_the_middle(stage, rounds, hosts, equal):
             stage.start()
             equal(there)
             found = int(re.findall(r"(\d+) rules are still in the kernel", stage.read_log())[-1])
-            behind += found != len(there)
+            behind += found != sum(there.values())
         print(f"# {behind} of {rounds} times the kernel had been left with other rules")
         assert behind > 0
 
 
 @tap.case(f"kill -9 of the enforcer in the middle of changes, {ROUNDS} times: equal to the RIB after its return")
 def _():
-    with Stage() as stage:
-        kill_in_the_middle(stage, ROUNDS, 200, lambda there: stage.equal(len(there)))
+    with Stage(VRF_CONF) as stage:
+        kill_in_the_middle(stage, ROUNDS, 200, True, lambda there: stage.equal(sum(there.values())))
 
 
 @tap.case(f"the same with nftables, {ROUNDS} times: its table names the rules of the RIB")
@@ -404,10 +410,10 @@ def _():
         return sorted(rule["comment"] for rule in rules if rule.get("comment", "").startswith("01"))
 
     def equal(there):
-        wanted = sorted(f"0120c00002{host:02x}0381060581{port:02x}" for host, port in there)
+        wanted = sorted(f"0120c00002{host:02x}0381060581{port:02x}" for host, port, _ in there)
         assert until(lambda: names() == wanted, 10, 0.1), f"{len(names())} of {len(wanted)}; {stage.read_log()}"
     with Stage(NFTABLES) as stage:
-        kill_in_the_middle(stage, ROUNDS, 40, equal)
+        kill_in_the_middle(stage, ROUNDS, 40, False, equal)
 
 
 if __name__ == "__main__":
