@@ -29,6 +29,7 @@ enum {
 	/* No header begins behind this: 14 + 8 + 40 + 8 extension headers of at most 2,048.  One
 	 * less than a power of two, and below what the verifier allows as an offset. */
 	PARSE_OFFSET_MASK = 0x7fff,
+	PARSE_TOTAL_MASK = 0x1ffff, /* above 40 + 65,535 */
 	PARSE_ETHERNET = 14,
 	PARSE_PORTS_END = 4, /* octets of a transport header */
 	PARSE_TCP_FLAGS_END = 14,
@@ -259,8 +260,9 @@ __attribute__((noinline)) int parse_ipv6(struct xdp_md *ctx, struct xdp_packet *
 	return 1;
 }
 
-/* An untagged packet of TCP or UDP without options, extension headers or fragments, whole: nearly
- * all are.  In one piece, at fixed places; 0: it is another one, and nothing was filled. */
+/* The usual packet: TCP or UDP, untagged and whole, without options, extension headers or
+ * fragments. Nearly all are, so it is read in one piece, at fixed places.  0: it is another one,
+ * and nothing was filled. */
 static __always_inline int parse_usual_ports(struct xdp_packet *p, const __be16 *ports, __u32 next,
 					     __u32 total, __u32 header)
 {
@@ -276,6 +278,14 @@ static __always_inline int parse_usual_ports(struct xdp_packet *p, const __be16 
 	return 1;
 }
 
+/* Does the packet end within the frame?  The verifiers before 6.18 know nothing of a swapped
+ * number. */
+static __always_inline int parse_is_whole(const void *ip, __u32 total, const void *end)
+{
+	asm volatile("" : "+r"(total));
+	return ip + (total & PARSE_TOTAL_MASK) <= end;
+}
+
 static __always_inline int parse_usual_ipv4(void *data, void *end, struct xdp_packet *p)
 {
 	const struct parse_ipv4 *ip = data + PARSE_ETHERNET;
@@ -285,7 +295,7 @@ static __always_inline int parse_usual_ipv4(void *data, void *end, struct xdp_pa
 		return 0;
 	fragment = bpf_ntohs(ip->flags_offset);
 	total = bpf_ntohs(ip->total);
-	if ((fragment & 0x3fff) != 0 || (void *)ip + total > end ||
+	if ((fragment & 0x3fff) != 0 || !parse_is_whole(ip, total, end) ||
 	    !parse_usual_ports(p, (const __be16 *)(ip + 1), ip->protocol, total, sizeof(*ip)))
 		return 0;
 	p->family = XDP_IPV4;
@@ -308,7 +318,7 @@ static __always_inline int parse_usual_ipv6(void *data, void *end, struct xdp_pa
 		return 0;
 	word = bpf_ntohl(ip->version_class_label);
 	total = bpf_ntohs(ip->payload) + (__u32)sizeof(*ip);
-	if (word >> 28 != 6 || (void *)ip + total > end ||
+	if (word >> 28 != 6 || !parse_is_whole(ip, total, end) ||
 	    !parse_usual_ports(p, (const __be16 *)(ip + 1), ip->next, total, sizeof(*ip)))
 		return 0;
 	p->family = XDP_IPV6;
