@@ -7,7 +7,7 @@
  * hg_full      full test       what a rule matches, for rules that no few records say
  * hg_verdicts  slot            the action of the rule in that slot, and its flags; mapped
  * hg_actions   action          what then happens, and the clock of a rate limit
- * hg_counters  slot, per CPU   what matched and what was dropped
+ * hg_counters  CPU and slot    what matched and what was dropped; mapped
  * hg_store     slot, or more   which rules are in force, octet for octet: user space's; mapped
  *
  * A rule in force has a slot: the number by which records, verdict, counters and store know it.
@@ -30,7 +30,7 @@
 #include <linux/types.h>
 
 enum {
-	XDP_LAYOUT = 5,
+	XDP_LAYOUT = 6,
 	XDP_SLOTS = 1 << 17,    /* rules in force, and those that leave; a power of two */
 	XDP_RULES_MAX = 120000, /* rules in force at a time */
 	XDP_ACTIONS = 1 << 16,  /* a power of two */
@@ -109,6 +109,7 @@ struct xdp_then {
  * still to be tried. */
 #define XDP_VERDICT_MORE (1ULL << 32) /* later rules are tried too, RFC 8955 7.3 */
 
+/* One CPU's: those of slot s are entry XDP_SLOTS * CPU + s. */
 struct xdp_counters {
 	__u64 packets, octets;
 	__u64 dropped_packets, dropped_octets;
