@@ -1355,6 +1355,84 @@ static void test_full_table_is_replaced_at_once(void **state)
 	xdp_free(x);
 }
 
+/* Both prefixes, so that each rule needs two nodes. */
+static struct rule *pair_rule(struct ruleset *rs, unsigned n)
+{
+	uint8_t octets[12] = { 1, 32, 10,  (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n,
+			       2, 32, 172, (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n };
+	struct flow_nlri nlri = { .family = FLOW_IPV4, .octets = octets, .len = sizeof(octets) };
+	struct rule *r = ruleset_need(rs, &nlri);
+
+	assert_non_null(r);
+	rule_set_then(r, &(struct flow_actions){ .has_rate_bytes = true });
+	ruleset_touch(rs, r);
+	return r;
+}
+
+static size_t pair_frame(uint8_t out[64], unsigned n)
+{
+	size_t len = host_frame(out, 0);
+
+	for (int i = 0; i < 3; i++)
+		out[27 + i] = out[31 + i] = (uint8_t)(n >> (16 - 8 * i));
+	out[26] = 172;
+	out[30] = 10;
+	return len;
+}
+
+enum {
+	PAIRS = 110000,
+	PAIRS_THAT_FIT = 90000, /* at least */
+	PAIRS_LEAVE = 30000
+};
+
+/* How many of the rules from the first on are in force; the others say why not. */
+static unsigned pairs_in_force(struct xdp *x, struct ruleset *rs, unsigned first)
+{
+	unsigned in_force = 0;
+	uint8_t frame[64];
+
+	for (unsigned n = first; n < PAIRS; n++) {
+		const struct rule *r = pair_rule(rs, n);
+
+		in_force += r->slot >= 0;
+		if (r->slot < 0)
+			assert_non_null(strstr(rule_reason(r), "table full: no room for another "
+							       "pair of prefixes"));
+		if (n % 97 == 0)
+			assert_int_equal(kernel_verdict(x, frame, pair_frame(frame, n)),
+					 r->slot >= 0 ? XDP_DROP : XDP_PASS);
+	}
+	assert_int_equal(in_force, xdp_in_force(x));
+	return in_force;
+}
+
+static void test_rule_that_finds_no_node_says_so(void **state)
+{
+	struct xdp *x = open_or_fail();
+	struct ruleset rs;
+	unsigned in_force;
+
+	(void)state;
+	ruleset_init(&rs, 1);
+	for (unsigned n = 0; n < PAIRS; n++)
+		pair_rule(&rs, n)->wanted = true;
+	apply(x, &rs);
+	in_force = pairs_in_force(x, &rs, 0);
+	printf("# %u of %d in force\n", in_force, PAIRS);
+	assert_in_range(in_force, PAIRS_THAT_FIT, PAIRS - 1);
+	for (unsigned n = 0; n < PAIRS_LEAVE; n++)
+		pair_rule(&rs, n)->wanted = false;
+	apply(x, &rs);
+	assert_true(xdp_grace(x, NULL));
+	for (unsigned n = PAIRS_LEAVE; n < PAIRS; n++)
+		pair_rule(&rs, n);
+	apply(x, &rs);
+	assert_int_equal(pairs_in_force(x, &rs, PAIRS_LEAVE), PAIRS - PAIRS_LEAVE);
+	ruleset_done(&rs);
+	xdp_free(x);
+}
+
 static void dscp_rule(struct ruleset *rs, unsigned host, unsigned dscp)
 {
 	uint8_t octets[9] = { 1, 32, 192, 0, 2, (uint8_t)host, 11, 0x81, (uint8_t)dscp };
@@ -1658,6 +1736,7 @@ int main(void)
 		cmocka_unit_test(test_each_rule_has_its_counters),
 		cmocka_unit_test(test_what_is_saved_is_told_by_rule),
 		cmocka_unit_test(test_full_table_is_replaced_at_once),
+		cmocka_unit_test(test_rule_that_finds_no_node_says_so),
 		cmocka_unit_test(test_unchanged_rule_matches_at_every_moment),
 		cmocka_unit_test(test_limits_are_kept),
 	};
