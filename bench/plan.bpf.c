@@ -75,7 +75,7 @@ int headgate(struct xdp_md *ctx)
 		return XDP_DROP;
 	if (s->mode == BENCH_PASS)
 		return XDP_PASS;
-	if (!parse_frame(ctx, &packet) || !lookup_first(&packet, &found))
+	if (!parse_frame(ctx, &packet) || !lookup_first(ctx, &packet, &found))
 		return XDP_PASS;
 	if (s->mode == BENCH_FIND)
 		return XDP_DROP;

@@ -149,6 +149,8 @@ static int enforce(const struct arguments *a, const struct conf *c)
 	};
 	struct enforce_protect_statement statements[CONF_PROTECT_MAX];
 	struct enforce_source sources[CONF_SOURCES_MAX];
+	struct enforce_group groups[CONF_GROUPS_MAX];
+	struct enforce_vrf vrfs[CONF_VRFS_MAX];
 	const char *interfaces[CONF_INTERFACES_MAX];
 	struct enforce_options o = {
 		.socket = choose_socket(a, c),
@@ -156,25 +158,41 @@ static int enforce(const struct arguments *a, const struct conf *c)
 		.interface_count = c->enforce.interface_count,
 		.interfaces = interfaces,
 		.monitored = c->enforce.monitored,
+		.member = c->enforce.member,
+		.group_count = c->enforce.group_count,
+		.groups = groups,
 		.monitor = c->enforce.mode == CONF_MODE_MONITOR,
 		.away = c->enforce.away,
 		.source_count = c->enforce.source_count,
 		.sources = sources,
+		.vrf_count = c->enforce.vrf_count,
+		.vrfs = vrfs,
 		.backend = backends[c->enforce.backend],
 	};
 
-	if (!c->enforce.present || c->enforce.interface_count == 0) {
+	if (!c->enforce.present) {
 		log_error("%s: no enforce section names an interface, so there is nothing to do",
 			  a->file);
 		return 1;
 	}
 	for (size_t i = 0; i < c->enforce.interface_count; i++)
 		interfaces[i] = c->enforce.interfaces[i];
+	for (size_t i = 0; i < c->enforce.group_count; i++)
+		groups[i] = (struct enforce_group){ .as = c->enforce.groups[i].as,
+						    .group = c->enforce.groups[i].group };
 	for (size_t i = 0; i < c->enforce.source_count; i++)
 		sources[i] = (struct enforce_source){
 			.name = c->enforce.sources[i].name,
 			.monitor = c->enforce.sources[i].mode == CONF_MODE_MONITOR,
 			.away = c->enforce.sources[i].away,
+		};
+	for (size_t i = 0; i < c->enforce.vrf_count; i++)
+		vrfs[i] = (struct enforce_vrf){
+			.name = c->enforce.vrfs[i].name,
+			.import_count = c->enforce.vrfs[i].import_count,
+			.imports = c->enforce.vrfs[i].imports,
+			.interface_count = c->enforce.vrfs[i].interface_count,
+			.interfaces = c->enforce.vrfs[i].interfaces,
 		};
 	if (!make_protect(&c->protect, statements, &o.protect))
 		return 1;

@@ -138,19 +138,21 @@ static void the_pages_damaged_text_is_refused_at_its_place(void **state)
 static void every_statement_is_taken(void **state)
 {
 	static const uint8_t cluster[4] = { 192, 0, 2, 205 }, id[4] = { 192, 0, 2, 9 };
-	struct conf *c = parse("cluster-id 192.0.2.205;\n"
-			       "control { socket /tmp/a; group \"net ops\"; }\n"
-			       "enforce { interface [ r2-inet7 eth* ]; interface \"lo\";\n"
-			       "          mode monitor; backend auto; }\n"
-			       "neighbor 192.0.2.1 {\n"
-			       " description \"p5, \\\"the\\\" reflector\"; router-id 192.0.2.9;\n"
-			       " local-address 192.0.2.10; local-as 1.1; peer-as 4294967295;\n"
-			       " hold-time 0; passive; listen 1179; connect 65535;\n"
-			       " md5-password 'se cret';\n"
-			       " family { ipv4 flow; ipv6 flow-vpn; inet unicast; }\n"
-			       " capability { asn4 enable; route-refresh disable; }\n"
-			       " route-reflector-client; validate log;\n"
-			       "}\n");
+	struct conf *c =
+		parse("cluster-id 192.0.2.205;\n"
+		      "control { socket /tmp/a; group \"net ops\"; }\n"
+		      "enforce { interface [ r2-inet7 eth* ] { group 1:2; group 3:4; group 1:2; }\n"
+		      "          interface \"lo\" { group 3:4; }\n"
+		      "          mode monitor; backend auto; }\n"
+		      "neighbor 192.0.2.1 {\n"
+		      " description \"p5, \\\"the\\\" reflector\"; router-id 192.0.2.9;\n"
+		      " local-address 192.0.2.10; local-as 1.1; peer-as 4294967295;\n"
+		      " hold-time 0; passive; listen 1179; connect 65535;\n"
+		      " md5-password 'se cret';\n"
+		      " family { ipv4 flow; ipv6 flow-vpn; inet unicast; }\n"
+		      " capability { asn4 enable; route-refresh disable; }\n"
+		      " route-reflector-client; validate log;\n"
+		      "}\n");
 	const struct conf_neighbor *n = c->neighbors;
 
 	(void)state;
@@ -163,6 +165,12 @@ static void every_statement_is_taken(void **state)
 	assert_string_equal(c->enforce.interfaces[0], "r2-inet7");
 	assert_string_equal(c->enforce.interfaces[1], "eth*");
 	assert_string_equal(c->enforce.interfaces[2], "lo");
+	assert_int_equal(c->enforce.group_count, 2);
+	assert_int_equal(c->enforce.groups[1].as, 3);
+	assert_int_equal(c->enforce.groups[1].group, 4);
+	assert_int_equal(c->enforce.member[0], 3);
+	assert_int_equal(c->enforce.member[1], 3);
+	assert_int_equal(c->enforce.member[2], 2);
 	assert_int_equal(c->enforce.mode, CONF_MODE_MONITOR);
 	assert_int_equal(c->enforce.backend, CONF_BACKEND_AUTO);
 	assert_string_equal(n->bgp.description, "p5, \"the\" reflector");

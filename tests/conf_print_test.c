@@ -96,6 +96,11 @@ static void every_statement_prints(void **state)
 				   "\tinterface r2-inet7;\n"
 				   "\tinterface eth* {\n"
 				   "\t\tmode monitor;\n"
+				   "\t\tgroup 65000:7;\n"
+				   "\t\tgroup 4294967295:16383;\n"
+				   "\t}\n"
+				   "\tinterface eth9 {\n"
+				   "\t\tgroup 65000:7;\n"
 				   "\t}\n"
 				   "\tmode monitor;\n"
 				   "\thub-away remove;\n"
@@ -108,6 +113,18 @@ static void every_statement_prints(void **state)
 				   "\t\thub-away keep;\n"
 				   "\t}\n"
 				   "\tbackend nftables;\n"
+				   "\tvrf red {\n"
+				   "\t\timport target:65000:9;\n"
+				   "\t\timport target:192.0.2.1:9;\n"
+				   "\t\timport target:1L:9;\n"
+				   "\t\tinterface red0;\n"
+				   "\t\tinterface red1;\n"
+				   "\t\ttable 9;\n"
+				   "\t}\n"
+				   "\tvrf \"scrubbing center\" {\n"
+				   "\t\timport target:65000:9;\n"
+				   "\t\tredirect interface scrub0;\n"
+				   "\t}\n"
 				   "}\n"
 				   "protect {\n"
 				   "\troute lab { match { source 192.0.2.0/24; } }\n"
@@ -215,6 +232,34 @@ static void equality_sees_every_difference(void **state)
 	conf_free(a);
 }
 
+/* The same of what a VRF says. */
+static void equality_sees_every_difference_of_a_vrf(void **state)
+{
+	static const char base[] =
+		"enforce { interface a; vrf red { import target:1:1; table 9; } }";
+	static const char *const others[] = {
+		"enforce { interface a; }",
+		"enforce { interface a; vrf blue { import target:1:1; table 9; } }",
+		"enforce { interface a; vrf red { import target:1:2; table 9; } }",
+		"enforce { interface a; vrf red { import [ target:1:1 target:1:2 ]; table 9; } }",
+		"enforce { interface a; vrf red { import target:1:1; table 10; } }",
+		"enforce { interface a; vrf red { import target:1:1; redirect interface b; } }",
+		"enforce { interface a; vrf red { import target:1:1; table 9; interface b; } }",
+	};
+	struct conf *a = parse(base), *b = parse(base);
+
+	(void)state;
+	assert_true(conf_equal(a, b, true));
+	conf_free(b);
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		b = parse(others[i]);
+		assert_false(conf_equal(a, b, true));
+		assert_false(conf_equal(b, a, true));
+		conf_free(b);
+	}
+	conf_free(a);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -225,6 +270,7 @@ int main(void)
 		cmocka_unit_test(templates_and_groups_come_back_as_neighbors),
 		cmocka_unit_test(every_odd_sample_comes_back),
 		cmocka_unit_test(equality_sees_every_difference),
+		cmocka_unit_test(equality_sees_every_difference_of_a_vrf),
 	};
 
 	return cmocka_run_group_tests_name("conf_print", tests, NULL, NULL);

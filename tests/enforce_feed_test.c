@@ -23,7 +23,13 @@
 #define RULE_FROM(nlri, origin)                                                                    \
 	"{\"event\":\"rule\",\"seq\":1,\"op\":\"add\",\"family\":\"ipv4-flow\",\"nlri\":\"" nlri   \
 	"\",\"ext\":\"" DISCARD "\",\"ext6\":\"\",\"origin\":\"" origin "\"}"
+#define RULE_VPN(op, ext)                                                                          \
+	"{\"event\":\"rule\",\"seq\":1,\"op\":\"" op                                               \
+	"\",\"family\":\"ipv4-flow-vpn\",\"nlri\":\"0b0000fde80000000101080a\",\"ext\":\"" ext     \
+	"\",\"ext6\":\"\"}"
 #define DISCARD "8006000000000000"
+#define RED     "0002fde800000009" /* target:65000:9 */
+#define BLUE    "0002fde80000000a"
 #define A       "0301080a" /* destination 10.0.0.0/8 */
 #define B       "0301080b"
 
@@ -366,6 +372,74 @@ static void test_a_monitored_source_is_told_to_accept(void **state)
 	assert_int_equal(rule_for(p, 10)->source, 1);
 }
 
+static const uint8_t red_and_blue[][8] = { { 0, 2, 0xfd, 0xe8, 0, 0, 0, 9 },
+					   { 0, 2, 0xfd, 0xe8, 0, 0, 0, 10 } };
+
+/* As the options have them; in the kernel their numbers are 3, 7 and 9.  The last has no interface.
+ */
+static const struct enforce_vrf vrfs[] = {
+	{ .name = "red", .import_count = 1, .imports = red_and_blue, .interface_count = 1 },
+	{ .name = "both", .import_count = 2, .imports = red_and_blue, .interface_count = 1 },
+	{ .name = "elsewhere", .import_count = 2, .imports = red_and_blue },
+};
+
+static void with_vrfs(struct play *p)
+{
+	p->feed.vrf_count = 3;
+	p->feed.vrfs = vrfs;
+	p->rules.vrf[0] = 3;
+	p->rules.vrf[1] = 7;
+	p->rules.vrf[2] = 9;
+}
+
+/* Bit v: VRF v wants the rule; bit 0: no VRF does. */
+static unsigned wanted_in(const struct play *p)
+{
+	static const uint8_t octets[] = { 0, 0, 0xfd, 0xe8, 0, 0, 0, 1, 1, 8, 10 };
+	struct flow_nlri n = { .vpn = true, .octets = octets, .len = sizeof(octets) };
+	struct rule *any = ruleset_find_any(&p->rules, &n), *r = any;
+	unsigned ret = 0;
+
+	do {
+		if (r != NULL && r->wanted)
+			ret |= 1U << r->vrf;
+		r = r != NULL ? r->sibling : NULL;
+	} while (r != any);
+	return ret;
+}
+
+static void test_a_vpn_rule_is_for_the_vrfs_that_import_it(void **state)
+{
+	struct play *p = *state;
+
+	with_vrfs(p);
+	snapshot(p, HELLO("e1", "true"), RULE_VPN("add", DISCARD RED));
+	assert_int_equal(wanted_in(p), 1 << 3 | 1 << 7);
+	say(p, BEGIN("false"));
+	say(p, RULE_VPN("add", DISCARD BLUE));
+	assert_int_equal(wanted_in(p), 1 << 7);
+	say(p, RULE_VPN("add", DISCARD));
+	assert_int_equal(wanted_in(p), 1);
+	say(p, RULE_VPN("add", DISCARD BLUE RED));
+	assert_int_equal(wanted_in(p), 1 << 3 | 1 << 7);
+	say(p, RULE_VPN("remove", ""));
+	assert_int_equal(wanted_in(p), 0);
+}
+
+static void test_targets_mean_nothing_without_vrfs(void **state)
+{
+	struct play *p = *state;
+
+	with_vrfs(p);
+	memset(p->rules.vrf, 0, sizeof(p->rules.vrf)); /* a backend that has none */
+	snapshot(p, HELLO("e1", "true"), RULE_VPN("add", DISCARD RED));
+	assert_int_equal(wanted_in(p), 1);
+	say(p, BEGIN("false"));
+	say(p, RULE("add", A, DISCARD RED));
+	assert_true(wanted(p, 10));
+	assert_int_equal(rule_for(p, 10)->vrf, 0);
+}
+
 static void test_an_unknown_event_is_passed_over(void **state)
 {
 	say(*state, "{\"event\":\"peer-up\",\"peer\":\"192.0.2.1\"}");
@@ -393,6 +467,8 @@ int main(void)
 		PLAY(test_a_rule_outside_of_a_change_is_refused),
 		PLAY(test_a_begin_inside_a_change_puts_nothing_in_force),
 		PLAY(test_a_monitored_source_is_told_to_accept),
+		PLAY(test_a_vpn_rule_is_for_the_vrfs_that_import_it),
+		PLAY(test_targets_mean_nothing_without_vrfs),
 		PLAY(test_an_unknown_event_is_passed_over),
 	};
 

@@ -4,7 +4,8 @@
  * Random rules and random frames (flow_random.h) over a veth pair, in a network namespace of this
  * program's own.  Each frame has a number in its source address; what comes out behind the hook,
  * and every rule's counters, must be what the first rule in order that flow_match names asks for.
- * HEADGATE_SEED repeats a run, HEADGATE_COMPARISONS makes it longer. */
+ * HEADGATE_SEED repeats a run, HEADGATE_COMPARISONS makes it longer, HEADGATE_RULES says of how
+ * many rules a change is timed. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/if_packet.h>
@@ -29,6 +30,7 @@
 #include <cmocka.h>
 
 #include "enforce/nft.h"
+#include "enforce/nft_dispatch.h"
 #include "enforce/nft_protect.h"
 #include "enforce/nft_rule.h"
 #include "enforce/nft_run.h"
@@ -1042,26 +1044,114 @@ static void test_refuses_with_a_reason(void **state)
 	ruleset_done(&rs);
 }
 
+static struct rule *want_host(struct ruleset *rs, const char *which, unsigned i)
+{
+	char match[64];
+
+	(void)snprintf(match, sizeof(match), "%s 10.0.%u.%u/32;", which, i >> 8, i & 255);
+	return want(rs, match, &(struct flow_actions){ .has_rate_bytes = true });
+}
+
+/* Of rules that are tried one after the other there are fewer than of others. */
 static void test_full_table_says_so(void **state)
 {
 	struct ruleset rs;
 	struct nft *t;
-	struct rule *r = NULL;
+	struct rule *last = NULL, *other;
 
 	(void)state;
 	ruleset_start(&rs);
 	t = open_or_fail(&rs);
-	for (unsigned i = 0; i <= NFT_RULES_MAX; i++) {
-		char match[64];
+	for (unsigned i = 0; i <= NFT_TRIED_MAX; i++)
+		last = want_host(&rs, "source", i);
+	apply(t, &rs);
+	assert_int_equal(nft_in_force(t), NFT_TRIED_MAX);
+	assert_true(last->slot < 0);
+	assert_non_null(strstr(rule_reason(last), "table full"));
+	other = want(&rs, "destination 2001:db8::/32;",
+		     &(struct flow_actions){ .has_rate_bytes = true });
+	apply(t, &rs);
+	assert_true(other->slot >= 0);
 
-		(void)snprintf(match, sizeof(match), "destination 192.0.%u.%u/32;", i >> 8,
-			       i & 255);
-		r = want(&rs, match, &(struct flow_actions){ .has_rate_bytes = true });
+	/* What leaves makes room for the next change. */
+	for (unsigned i = 0; i < 2; i++) {
+		struct rule *r = want_host(&rs, "source", i);
+
+		r->wanted = false;
 	}
 	apply(t, &rs);
-	assert_int_equal(nft_in_force(t), NFT_RULES_MAX);
-	assert_true(r->slot < 0);
-	assert_non_null(strstr(rule_reason(r), "table full"));
+	(void)want_host(&rs, "destination", 0);
+	ruleset_touch(&rs, last);
+	apply(t, &rs);
+	assert_int_equal(nft_in_force(t), NFT_TRIED_MAX);
+	ruleset_done(&rs);
+	close_all(t);
+}
+
+enum {
+	MANY = 1000
+};
+
+/* A change touches what it names: of so many rules one comes, one goes, packets find each. */
+static void test_many_destinations(void **state)
+{
+	struct ruleset rs;
+	struct rule *r;
+	struct err e = { 0 };
+	bool came[2] = { false };
+	struct frame f;
+	struct nft *t;
+	unsigned many = (unsigned)env_number("HEADGATE_RULES", MANY);
+	double start = now();
+
+	(void)state;
+	ruleset_start(&rs);
+	t = open_or_fail(&rs);
+	for (unsigned i = 0; i < many; i++)
+		(void)want_host(&rs, "destination", i);
+	apply(t, &rs);
+	assert_int_equal(nft_in_force(t), many);
+	printf("# %u rules in %.2f s\n", many, now() - start);
+	start = now();
+	r = want(&rs, "destination 192.0.2.1/32;",
+		 &(struct flow_actions){ .has_rate_bytes = true });
+	apply(t, &rs);
+	printf("# one more in %.3f s\n", now() - start);
+	udp_frame(&f, 0, 100);
+	send_frame(&f);
+	start = now();
+	r->wanted = false;
+	ruleset_touch(&rs, r);
+	apply(t, &rs);
+	printf("# one less in %.3f s\n", now() - start);
+	udp_frame(&f, 1, 100);
+	send_frame(&f);
+	receive_batch(came, 2);
+	assert_false(came[0]);
+	assert_true(came[1]);
+	start = now();
+	assert_true(nft_counters(t, &e));
+	printf("# counters read in %.3f s\n", now() - start);
+	nft_free(t);
+	ruleset_done(&rs);
+
+	start = now();
+	ruleset_start(&rs);
+	t = open_or_fail(&rs);
+	printf("# taken over in %.2f s\n", now() - start);
+	assert_int_equal(nft_in_force(t), many);
+	r = want_host(&rs, "destination", 1);
+	r->wanted = false;
+	apply(t, &rs);
+	for (uint32_t i = 0; i < 2; i++) {
+		udp_frame(&f, i, 100);
+		memcpy(f.octets + f.ip + 16, (const uint8_t[]){ 10, 0, 0, (uint8_t)i }, 4);
+		send_frame(&f);
+	}
+	came[1] = false;
+	receive_batch(came, 2);
+	assert_false(came[0]);
+	assert_true(came[1]);
 	ruleset_done(&rs);
 	close_all(t);
 }
@@ -1324,6 +1414,7 @@ int main(void)
 		cmocka_unit_test(test_limited_is_marked),
 		cmocka_unit_test(test_refuses_with_a_reason),
 		cmocka_unit_test(test_full_table_says_so),
+		cmocka_unit_test(test_many_destinations),
 		cmocka_unit_test(test_outlives_the_enforcer),
 		cmocka_unit_test(test_monitor_drops_nothing),
 		cmocka_unit_test(test_saved_is_counted_anew),

@@ -33,7 +33,6 @@ static void test_refuses_what_it_cannot_do(void **state)
 	refused(&(struct flow_actions){ .redirect = FLOW_REDIRECT_IP, .copy = true },
 		"copy to an address is not enforced");
 	refused(&(struct flow_actions){ .sample = true }, "sample is not enforced");
-	refused(&(struct flow_actions){ .interface_sets = 1 }, "interface-set is not enforced");
 }
 
 static void test_a_discard_with_something_else_is_refused_too(void **state)
@@ -120,6 +119,8 @@ static void test_what_was_written_reads_back_equal(void **state)
 		{ .kind = XDP_THEN_ACCEPT, .marks = true },
 		{ .kind = XDP_THEN_RATE, .rate = { 9600, 0 }, .marks = true, .dscp = 63 },
 		{ .kind = XDP_THEN_DISCARD, .more = true },
+		{ .kind = XDP_THEN_DISCARD, .groups = 1 },
+		{ .kind = XDP_THEN_RATE, .rate = { 9600, 0 }, .more = true, .groups = 1ULL << 63 },
 	};
 
 	(void)state;
@@ -210,15 +211,47 @@ static bool planned(const uint8_t *octets, size_t len, enum flow_family family, 
 	return plan_rule_make(&n, ret, e);
 }
 
-static void test_refuses_rules_of_a_vpn(void **state)
+static void test_a_distinguisher_matches_nothing(void **state)
 {
 	static const uint8_t octets[] = { 0, 0, 0xfd, 0xe8, 0, 0, 0, 1, 1, 8, 10 };
-	struct xdp_rule r;
+	static struct xdp_rule r, without;
 	struct err e = { 0 };
 
 	(void)state;
-	assert_false(planned(octets, sizeof(octets), FLOW_IPV4, true, &r, &e));
-	assert_string_equal(e.text, "rules of a VPN are not enforced");
+	assert_true(planned(octets, sizeof(octets), FLOW_IPV4, true, &r, &e));
+	assert_true(planned(octets + 8, sizeof(octets) - 8, FLOW_IPV4, false, &without, &e));
+	assert_memory_equal(&r, &without, sizeof(r));
+}
+
+/* One NLRI for several VRFs, and for none. */
+static void test_a_vpn_rule_is_one_for_each_vrf(void **state)
+{
+	static const uint8_t octets[] = { 0, 0, 0xfd, 0xe8, 0, 0, 0, 1, 1, 8, 10 };
+	struct flow_nlri n = { .vpn = true, .octets = octets, .len = sizeof(octets) };
+	static const unsigned vrfs[] = { 7, 3, 0, 9 };
+	struct rule *of[4];
+	struct ruleset rs;
+
+	(void)state;
+	ruleset_init(&rs, 9);
+	for (int i = 0; i < 4; i++)
+		of[i] = ruleset_need_in(&rs, &n, vrfs[i]);
+	assert_int_equal(rs.map.count, 4);
+	for (int i = 0; i < 4; i++) {
+		assert_ptr_equal(ruleset_find_in(&rs, &n, vrfs[i]), of[i]);
+		assert_ptr_equal(rule_first(of[i]), of[2]);
+		rule_set_then(of[i], &(struct flow_actions){ 0 });
+		of[i]->wanted = true;
+		assert_int_equal(rule_wanted(of[i]), vrfs[i] != 0);
+	}
+	assert_string_equal(rule_reason(of[2]), "no VRF here imports its route targets");
+	ruleset_remove(&rs, of[2]);
+	assert_ptr_equal(rule_first(of[3]), of[1]);
+	ruleset_remove(&rs, of[1]);
+	assert_ptr_equal(rule_first(of[3]), of[0]);
+	assert_null(ruleset_find_in(&rs, &n, 3));
+	assert_non_null(ruleset_find_any(&rs, &n));
+	ruleset_done(&rs);
 }
 
 static void test_refuses_operands_of_reserved_bits_alone(void **state)
@@ -320,7 +353,8 @@ int main(void)
 		cmocka_unit_test(test_what_is_dropped_is_not_marked),
 		cmocka_unit_test(test_costs_are_the_rates_reciprocal),
 		cmocka_unit_test(test_no_cost_overflows),
-		cmocka_unit_test(test_refuses_rules_of_a_vpn),
+		cmocka_unit_test(test_a_distinguisher_matches_nothing),
+		cmocka_unit_test(test_a_vpn_rule_is_one_for_each_vrf),
 		cmocka_unit_test(test_refuses_operands_of_reserved_bits_alone),
 		cmocka_unit_test(test_refuses_more_ranges_than_a_slot_holds),
 		cmocka_unit_test(test_an_offset_leaves_the_bits_before_it_open),

@@ -28,6 +28,7 @@ struct kernel {
 	struct index *index;
 	struct index_rule *entry[RULES + 1]; /* by slot */
 	struct flow_nlri nlri[RULES + 1];
+	unsigned vrf[RULES + 1];
 	uint8_t octets[RULES + 1][NLRI_ROOM];
 	int fresh[RULES + 1]; /* the round in which the slot's rule came or went */
 	/* What readback said: */
@@ -60,13 +61,15 @@ static bool grace(void *ctx, struct err *e)
 	return true;
 }
 
-static void found(void *ctx, uint32_t slot, const struct flow_nlri *n, const char *fault)
+static void found(void *ctx, uint32_t slot, const struct flow_nlri *n, unsigned vrf,
+		  const char *fault)
 {
 	struct kernel *k = ctx;
 
 	k->found++;
 	if (fault == NULL) {
 		assert_true(slot <= RULES && flow_nlri_equal(n, &k->nlri[slot]));
+		assert_int_equal(vrf, k->vrf[slot]);
 		return;
 	}
 	k->faults++;
@@ -150,10 +153,10 @@ static void store_write(struct kernel *k, uint32_t slot)
 	const struct flow_nlri *n = &k->nlri[slot];
 	size_t first = n->len < XDP_STORE_OCTETS ? n->len : XDP_STORE_OCTETS;
 
-	k->store[slot] =
-		(struct xdp_store){ .in_force = 1,
-				    .len = (__u16)n->len,
-				    .family = n->family == FLOW_IPV6 ? XDP_IPV6 : XDP_IPV4 };
+	k->store[slot] = (struct xdp_store){ .in_force = 1,
+					     .len = (__u16)n->len,
+					     .family = n->family == FLOW_IPV6 ? XDP_IPV6 : XDP_IPV4,
+					     .vrf = (__u8)k->vrf[slot] };
 	memcpy(k->store[slot].octets, n->octets, first);
 	if (first < n->len) {
 		k->store[slot].next = XDP_SLOTS + slot;
@@ -161,24 +164,36 @@ static void store_write(struct kernel *k, uint32_t slot)
 	}
 }
 
-static void add_nlri(struct kernel *k, uint32_t slot, enum flow_family family, size_t len)
+static void add_in(struct kernel *k, unsigned vrf, uint32_t slot, enum flow_family family,
+		   size_t len)
 {
 	struct err e = { 0 };
 
-	k->nlri[slot] =
-		(struct flow_nlri){ .family = family, .octets = k->octets[slot], .len = len };
+	k->vrf[slot] = vrf;
+	k->nlri[slot] = (struct flow_nlri){
+		.family = family, .vpn = vrf != 0, .octets = k->octets[slot], .len = len
+	};
 	assert_true(flow_nlri_check(&k->nlri[slot], &e));
-	k->entry[slot] = index_add(k->index, &k->nlri[slot], slot, &e);
+	k->entry[slot] = index_add(k->index, &k->nlri[slot], vrf, slot, &e);
 	if (k->entry[slot] == NULL)
 		fail_msg("slot %u: %s", slot, e.text);
 	store_write(k, slot);
 }
 
+static void add_nlri(struct kernel *k, uint32_t slot, enum flow_family family, size_t len)
+{
+	add_in(k, 0, slot, family, len);
+}
+
 static void add(struct kernel *k, uint32_t slot)
 {
+	static const unsigned vrfs[] = { 0, 0, 1, 5, XDP_VRFS - 1 };
 	enum flow_family family = below(3) == 0 ? FLOW_IPV6 : FLOW_IPV4;
+	unsigned vrf = vrfs[below(5)];
+	size_t rd = vrf != 0 ? FLOW_RD_OCTETS : 0;
 
-	add_nlri(k, slot, family, make_nlri(k->octets[slot], slot, family));
+	memset(k->octets[slot], 0, rd);
+	add_in(k, vrf, slot, family, rd + make_nlri(k->octets[slot] + rd, slot, family));
 }
 
 static void commit(struct kernel *k)
@@ -369,7 +384,7 @@ static struct xdp_record *record_of(struct kernel *k, uint32_t slot)
 
 static struct xdp_node *node_of(struct kernel *k, uint16_t mask, uint32_t address)
 {
-	for (uint32_t i = XDP_NODE_FIRST; i < XDP_NODES; i++)
+	for (uint32_t i = 1; i < XDP_NODES; i++)
 		if (k->t->node[i].mask == mask && k->t->node[i].key == address)
 			return &k->t->node[i];
 	fail_msg("no node of mask %u", mask);
@@ -394,6 +409,34 @@ static void test_a_changed_store(void **state)
 	k->store[77].octets[2] ^= 1;
 	expect_fault(k, "packets find it under other prefixes");
 	assert_int_equal(k->slot, 77);
+}
+
+static void test_a_rule_of_another_vrf(void **state)
+{
+	struct kernel *k = *state;
+
+	add_long_list(k);
+	k->store[77].vrf = 1;
+	memmove(k->store[77].octets + FLOW_RD_OCTETS, k->store[77].octets, k->store[77].len);
+	k->store[77].len += FLOW_RD_OCTETS;
+	expect_fault(k, "packets of another VRF find it");
+	assert_int_equal(k->slot, 77);
+}
+
+/* Its parent is the root of another VRF. */
+static void test_a_node_of_another_vrf(void **state)
+{
+	struct kernel *k = *state;
+	uint8_t octets[] = { 0, 0, 0, 0, 0, 0, 0, 0, 1, 32, 192, 0, 2, 2 };
+
+	for (uint32_t slot = 1; slot < RULES; slot++)
+		add(k, slot);
+	memcpy(k->octets[RULES], octets, sizeof(octets));
+	add_in(k, 9, RULES, FLOW_IPV4, sizeof(octets));
+	commit(k);
+	node_of(k, XDP_MASK_IPV4 + 32, 0xc0000202)->parent = xdp_root(8, XDP_IPV4);
+	expect_fault(k, "packets of another VRF find it");
+	assert_int_equal(k->slot, RULES);
 }
 
 static void test_a_rule_without_records(void **state)
@@ -539,6 +582,8 @@ int main(void)
 		CASE(test_a_long_list_ends_where_its_rules_do),
 		CASE(test_a_changed_record),
 		CASE(test_a_changed_store),
+		CASE(test_a_rule_of_another_vrf),
+		CASE(test_a_node_of_another_vrf),
 		CASE(test_a_rule_without_records),
 		CASE(test_records_without_a_rule),
 		CASE(test_records_of_another_order),

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 /* The XDP program against the reference matcher, through the kernel's own test run.
  *
+ * Frames come in by interfaces of several VRFs and of none: there only the rules of that VRF count.
  * Random sets of rules, made to overlap, and random frames, made to hit the rules' edges: the
- * verdict and the counters that rose must be those of the rules that flow_match names, in order up
- * to the first that does not say to go on, and the octets of what passes those that they ask for.
- * HEADGATE_SEED repeats a run, HEADGATE_COMPARISONS makes it longer. */
+ * verdict and the counters that rose must be those of the rules that flow_match names, of those in
+ * force at the interface, in order up to the first that does not say to go on, and the octets of
+ * what passes those that they ask for. HEADGATE_SEED repeats a run, HEADGATE_COMPARISONS makes it
+ * longer. */
 #include <errno.h>
 #include <math.h>
+#include <net/if.h>
 #include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -27,6 +33,7 @@
 #include "enforce/locals.h"
 #include "enforce/protect.h"
 #include "enforce/ruleset.h"
+#include "enforce/vrf.h"
 #include "enforce/xdp.h"
 #include "flow/flow.h"
 #include "tests/protected_flows.h"
@@ -34,7 +41,7 @@
 enum {
 	COMPARISONS = 2000000,
 	FAULT_COMPARISONS = 30000, /* so many must be enough to see a planted fault */
-	SET_RULES = 24,
+	SET_RULES = 48,
 	SET_RULES_MANY = 1500, /* of one set in so many: */
 	SET_MANY_ONE_IN = 60,
 	SET_FRAMES = 128,
@@ -43,7 +50,9 @@ enum {
 	FRAME_MAX = 1400,
 	STATEMENTS = 5, /* protected flows of a set, at most */
 	LOCALS = 6,
-	MATCHED_MAX = 8 /* rules that one packet may match */
+	MATCHED_MAX = 8, /* rules that one packet may match */
+	GROUPS = 4,      /* of interfaces, that rules name; one more is nobody's */
+	INTERFACES = 5
 };
 
 /* ---- Chance ---------------------------------------------------------------------------- */
@@ -87,6 +96,35 @@ static uint64_t run_seed(void)
 	seed = env_number("HEADGATE_SEED", seed) | 1;
 	printf("# HEADGATE_SEED=%llu\n", (unsigned long long)seed);
 	return seed;
+}
+
+/* ---- Interfaces: in a network namespace of our own ------------------------------------- */
+
+static const char *const interfaces[INTERFACES] = { "lo", "a0", "a1", "b0", "b1" };
+static unsigned ifindex[INTERFACES];
+
+/* By no shell, which might have an `ip` of its own. */
+static void make_pair(const char *one, const char *other)
+{
+	char *argv[] = { "ip",   "link", "add",  (char *)one,   "type",
+			 "veth", "peer", "name", (char *)other, NULL };
+	pid_t child;
+	int status;
+
+	assert_int_equal(posix_spawnp(&child, argv[0], NULL, NULL, argv, environ), 0);
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(status, 0);
+}
+
+static void make_interfaces(void)
+{
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	make_pair(interfaces[1], interfaces[2]);
+	make_pair(interfaces[3], interfaces[4]);
+	for (int i = 0; i < INTERFACES; i++) {
+		ifindex[i] = if_nametoindex(interfaces[i]);
+		assert_int_not_equal(ifindex[i], 0);
+	}
 }
 
 /* ---- Rules: small domains, so that they overlap ---------------------------------------- */
@@ -461,6 +499,7 @@ static void make_frame(struct frame *f)
 static int read_defaults(void **state)
 {
 	(void)state;
+	make_interfaces();
 	defaults_read();
 	return 0;
 }
@@ -546,6 +585,8 @@ struct set {
 	struct rule **list; /* in force, in order */
 	size_t count;
 	struct protection protection;
+	bool global;              /* there are no VRFs */
+	unsigned vrf[INTERFACES]; /* which they belong to */
 };
 
 struct outcome {
@@ -556,6 +597,53 @@ struct outcome {
 /* Set: the kernel is not told of changes. */
 static bool stale;
 
+static struct groups groups;
+static unsigned groups_of[INTERFACES]; /* bit g: it is in the g-th of the file */
+
+static void groups_change(struct xdp *x)
+{
+	unsigned i = below(INTERFACES);
+
+	groups_of[i] = below(1 << GROUPS);
+	assert_true(xdp_groups_interface(x, ifindex[i], groups_of_file(&groups, groups_of[i])));
+}
+
+static void groups_start(struct xdp *x)
+{
+	struct enforce_group list[GROUPS];
+	struct err e = { 0 };
+
+	for (unsigned g = 0; g < GROUPS; g++)
+		list[g] = (struct enforce_group){ .as = 65000 + g / 2, .group = g % 2 ? 16383 : 0 };
+	if (!xdp_groups_set(x, &groups, list, GROUPS, &e))
+		fail_msg("%s", e.text);
+	groups_change(x);
+}
+
+/* The rule's input groups, as the test sees them, are kept in `source`. */
+static int make_scope(struct flow_actions *a)
+{
+	int input = 0;
+
+	for (unsigned n = below(4); n > 0; n--) {
+		struct flow_interface_set *s = &a->interface_set[a->interface_sets++];
+		unsigned g = below(GROUPS + 1);
+
+		*s = (struct flow_interface_set){ .as = 65000 + g / 2,
+						  .group = g % 2 ? 16383 : 0,
+						  .input = !one_in(4),
+						  .output = one_in(2) };
+		if (s->input && g < GROUPS)
+			input |= 1 << g;
+	}
+	return input;
+}
+
+static bool is_here(const struct rule *r, int interface)
+{
+	return r->source <= 0 || (r->source & (int)groups_of[interface]) != 0;
+}
+
 static struct flow_actions make_actions(void)
 {
 	return (struct flow_actions){ .has_rate_bytes = !one_in(4),
@@ -564,23 +652,65 @@ static struct flow_actions make_actions(void)
 				      .more = below(8) < going_on };
 }
 
-static void add_rule(struct set *s)
+static void set_then(struct set *s, struct rule *r)
 {
-	uint8_t room[FLOW_NLRI_MAX];
 	struct flow_actions a = make_actions();
-	struct flow_nlri n;
-	struct rule *r;
 
-	if (!make_rule(room, &n))
-		return;
-	r = ruleset_need(&s->rules, &n);
-	assert_non_null(r);
+	r->source = one_in(3) ? make_scope(&a) : 0;
 	rule_set_then(r, &a);
-	r->wanted = true;
 	ruleset_touch(&s->rules, r);
 }
 
-/* What was touched, into the kernel. */
+static const unsigned vrfs[] = { 0, 1, 2, XDP_VRFS - 1 };
+
+enum {
+	VRFS = sizeof(vrfs) / sizeof(vrfs[0])
+};
+
+static void join_vrf(struct set *s, struct xdp *x, int interface)
+{
+	s->vrf[interface] = s->global ? 0 : vrfs[below(VRFS)];
+	assert_true(vrf_interface(x, ifindex[interface], s->vrf[interface]));
+}
+
+/* One of two distinguishers, so that rules differ in nothing else. */
+static void distinguish(uint8_t room[FLOW_NLRI_MAX], struct flow_nlri *n)
+{
+	assert_true(n->len + FLOW_RD_OCTETS <= FLOW_NLRI_MAX);
+	memmove(room + FLOW_RD_OCTETS, room, n->len);
+	memset(room, 0, FLOW_RD_OCTETS);
+	room[FLOW_RD_OCTETS - 1] = (uint8_t)below(2);
+	n->len += FLOW_RD_OCTETS;
+	n->vpn = true;
+}
+
+static void add_in(struct set *s, const struct flow_nlri *n, unsigned vrf)
+{
+	struct rule *r = ruleset_need_in(&s->rules, n, vrf);
+
+	assert_non_null(r);
+	r->wanted = true;
+	set_then(s, r);
+}
+
+static void add_rule(struct set *s)
+{
+	uint8_t room[FLOW_NLRI_MAX];
+	struct flow_nlri n;
+
+	if (!make_rule(room, &n))
+		return;
+	if (s->global || one_in(3)) {
+		add_in(s, &n, 0);
+		return;
+	}
+	distinguish(room, &n);
+	for (int i = 1; i < VRFS; i++)
+		if (one_in(2))
+			add_in(s, &n, vrfs[i]);
+}
+
+/* What was touched, into the kernel.  The counters of what is taken out go with it. */
 static void apply(struct xdp *x, struct ruleset *rs)
 {
 	struct err e = { 0 };
@@ -589,8 +719,11 @@ static void apply(struct xdp *x, struct ruleset *rs)
 	if (!xdp_change(x, rs->touched, n, &e))
 		fail_msg("%s", e.text);
 	rs->touched_count = 0;
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		rs->touched[i]->touched = false;
+		if (rs->touched[i]->slot < 0)
+			rs->touched[i]->reported_counters = (struct xdp_counters){ 0 };
+	}
 	for (size_t i = 0; i < n; i++)
 		if (!rs->touched[i]->wanted)
 			ruleset_remove(rs, rs->touched[i]);
@@ -617,9 +750,13 @@ static void set_list(struct set *s, struct outcome *o)
 static void set_make(struct set *s, struct xdp *x, unsigned want, struct outcome *o)
 {
 	ruleset_init(&s->rules, 1);
+	s->rules.groups = &groups;
 	theme = one_in(2) ? below(THEMES) : THEME_ANY;
 	going_on = one_in(4) ? 7 : below(4);
 	protect_make(&s->protection, x);
+	s->global = one_in(2);
+	for (int i = 0; i < INTERFACES; i++)
+		join_vrf(s, x, i);
 	while (want-- > 0)
 		add_rule(s);
 	apply(x, &s->rules);
@@ -647,16 +784,15 @@ static void set_change(struct set *s, struct xdp *x, struct outcome *o)
 	unsigned comes = 1 + below(4);
 
 	ruleset_each(&s->rules, set_unwanted, &(struct unwanting){ &s->rules, 8 });
+	if (one_in(3))
+		join_vrf(s, x, (int)below(INTERFACES));
 	while (comes-- > 0)
 		add_rule(s);
 	if (s->count > 0 && one_in(2)) {
 		struct rule *r = s->list[below((uint32_t)s->count)];
 
-		struct flow_actions a = make_actions();
-
 		if (r->wanted)
-			rule_set_then(r, &a);
-		ruleset_touch(&s->rules, r);
+			set_then(s, r);
 	}
 	if (!stale)
 		apply(x, &s->rules);
@@ -679,14 +815,17 @@ struct matched {
 	struct rule *rule[MATCHED_MAX];
 };
 
-/* Plain: those that match, up to the first that does not say to go on. */
-static void reference(const struct set *s, const struct frame *f, struct matched *ret)
+/* Plain: those of the VRF that the frame came in by that match, up to the first that does not say
+ * to go on. */
+static void reference(const struct set *s, const struct frame *f, int interface,
+		      struct matched *ret)
 {
 	bool more = f->is_ip && f->len >= f->ip;
 
 	ret->count = 0;
 	for (size_t i = 0; i < s->count && more && ret->count < MATCHED_MAX; i++) {
-		if (is_v6(f) != (s->list[i]->nlri.family == FLOW_IPV6) ||
+		if (s->list[i]->vrf != s->vrf[interface] || !is_here(s->list[i], interface) ||
+		    is_v6(f) != (s->list[i]->nlri.family == FLOW_IPV6) ||
 		    !flow_match(&s->list[i]->nlri, f->octets + f->ip, f->len - f->ip))
 			continue;
 		ret->rule[ret->count++] = s->list[i];
@@ -716,15 +855,24 @@ static bool marks(const struct rule *r)
 static uint8_t came_out[FRAME_MAX + 64];
 static size_t came_out_len;
 
-static uint32_t kernel_verdict(const struct xdp *x, const uint8_t *octets, size_t len)
+/* Of a frame that comes in by this interface. */
+static uint32_t kernel_verdict_at(const struct xdp *x, const uint8_t *octets, size_t len,
+				  unsigned interface)
 {
+	struct xdp_md ctx = { .data_end = (__u32)len, .ingress_ifindex = interface };
 	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = octets, .data_size_in = (__u32)len,
-		    .data_out = came_out, .data_size_out = sizeof(came_out), .repeat = 1);
+		    .data_out = came_out, .data_size_out = sizeof(came_out), .ctx_in = &ctx,
+		    .ctx_size_in = sizeof(ctx), .repeat = 1);
 
 	if (bpf_prog_test_run_opts(xdp_program(x), &opts) < 0)
 		fail_msg("test run of %zu octets: %s", len, strerror(errno));
 	came_out_len = opts.data_size_out;
 	return opts.retval;
+}
+
+static uint32_t kernel_verdict(const struct xdp *x, const uint8_t *octets, size_t len)
+{
+	return kernel_verdict_at(x, octets, len, ifindex[0]);
 }
 
 static uint64_t counted(const struct xdp *x, int slot)
@@ -743,9 +891,10 @@ static void print_hex(const char *what, const uint8_t *octets, size_t len)
 	printf("\n");
 }
 
-static void print_difference(const struct set *s, const struct frame *f,
+static void print_difference(const struct set *s, const struct frame *f, int interface,
 			     const struct matched *expected, uint32_t verdict)
 {
+	printf("# by %s, VRF %u\n", interfaces[interface], s->vrf[interface]);
 	print_hex("packet", f->octets + f->ip, f->len > f->ip ? f->len - f->ip : 0);
 	for (size_t i = 0; i < expected->count; i++)
 		print_hex("match", expected->rule[i]->nlri.octets, expected->rule[i]->nlri.len);
@@ -804,10 +953,10 @@ static bool right_counters(const struct xdp *x, const struct rule *r)
 	       c.dropped_packets == r->reported_counters.dropped_packets;
 }
 
-static bool compare(const struct xdp *x, struct set *s, const struct frame *f,
+static bool compare(const struct xdp *x, struct set *s, const struct frame *f, int interface,
 		    const struct matched *m, uint32_t *ret_verdict)
 {
-	uint32_t verdict = kernel_verdict(x, f->octets, f->len);
+	uint32_t verdict = kernel_verdict_at(x, f->octets, f->len, ifindex[interface]);
 	struct rule *drops = first_that(m, discards), *marked = first_that(m, marks);
 	int saved = drops != NULL || marked != NULL ? protected_by(&s->protection, f) : -1;
 	bool right = true;
@@ -865,17 +1014,20 @@ static void oracle_set(struct set *s, struct xdp *x, struct outcome *o, bool exp
 
 	set_make(s, x, set_size(), o);
 	for (int i = 0; i < SET_FRAMES && o->different == 0; i++) {
+		int interface = (int)below(INTERFACES);
 		struct matched m;
 		uint32_t verdict;
 
 		if (i > 0 && i % STEP_FRAMES == 0)
 			set_change(s, x, o);
+		if (one_in(STEP_FRAMES))
+			groups_change(x);
 		make_frame(&f);
-		reference(s, &f, &m);
-		if (!compare(x, s, &f, &m, &verdict)) {
+		reference(s, &f, interface, &m);
+		if (!compare(x, s, &f, interface, &m, &verdict)) {
 			o->different++;
 			if (explain)
-				print_difference(s, &f, &m, verdict);
+				print_difference(s, &f, interface, &m, verdict);
 		}
 		o->compared++;
 		o->matched += m.count > 0;
@@ -901,6 +1053,7 @@ static struct outcome oracle(const struct xdp_image *image, uint64_t comparisons
 	if (x == NULL)
 		fail_msg("%s", e.text);
 	chance = seed;
+	groups_start(x);
 	while (o.compared < comparisons && o.different == 0)
 		oracle_set(&s, x, &o, explain);
 	free(s.protection.in_kernel.list);
@@ -999,6 +1152,18 @@ static void test_finds_search_that_does_not_go_on(void **state)
 {
 	(void)state;
 	finds_fault(7);
+}
+
+static void test_finds_rules_of_other_interfaces(void **state)
+{
+	(void)state;
+	finds_fault(8);
+}
+
+static void test_finds_ignored_vrf(void **state)
+{
+	(void)state;
+	finds_fault(9);
 }
 
 static void test_finds_stale_table(void **state)
@@ -1725,6 +1890,8 @@ int main(void)
 		cmocka_unit_test(test_finds_ignored_protection),
 		cmocka_unit_test(test_finds_checksum_not_kept),
 		cmocka_unit_test(test_finds_search_that_does_not_go_on),
+		cmocka_unit_test(test_finds_rules_of_other_interfaces),
+		cmocka_unit_test(test_finds_ignored_vrf),
 		cmocka_unit_test(test_finds_stale_table),
 		cmocka_unit_test(test_says_why_the_kernel_refuses),
 		cmocka_unit_test(test_action_changes_in_place),

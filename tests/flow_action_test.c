@@ -138,6 +138,47 @@ static struct flow_actions actions(const char *ext, const char *ext6, const char
 	return ret;
 }
 
+/* ---- route targets -------------------------------------------------------------------------- */
+
+static void route_targets_go_both_ways(void **state)
+{
+	static const struct {
+		const char *text, *octets, *redirect, *others;
+	} rows[] = {
+		{ "target:65000:9", "0002 fde8 00000009", "8008 fde8 00000009",
+		  "8208 0000fde8 0009" },
+		{ "target:192.0.2.1:9", "0102 c0000201 0009", "8108 c0000201 0009",
+		  "8008 c000 02010009" },
+		{ "target:70000:9", "0202 00011170 0009", "8208 00011170 0009",
+		  "8208 00011170 0008" },
+		{ "target:1L:9", "0202 00000001 0009", "8208 00000001 0009", "8008 0001 00000009" },
+	};
+	uint8_t want[8], got[8];
+	struct flow_actions a;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char text[64];
+		struct str s = str_over(text, sizeof(text));
+
+		assert_int_equal(hex_octets(rows[i].octets, want, sizeof(want)), 8);
+		assert_true(flow_target_parse(rows[i].text, strlen(rows[i].text), got));
+		assert_memory_equal(got, want, 8);
+		flow_target_print(got, &s);
+		assert_string_equal(text, rows[i].text);
+		a = actions(rows[i].redirect, "", NULL);
+		assert_true(flow_target_named(&a, got));
+		a = actions(rows[i].others, "", NULL);
+		assert_false(flow_target_named(&a, got));
+	}
+	a = actions("8006 0000 00000000", "", NULL);
+	assert_false(flow_target_named(&a, got));
+	assert_false(flow_target_parse("65000:9", 7, got));
+	assert_false(flow_target_parse("target:", 7, got));
+	assert_false(flow_target_parse("target:65000", 12, got));
+	assert_false(flow_target_parse("target:65536:65536", 18, got));
+}
+
 static void nothing_means_accept(void **state)
 {
 	struct flow_actions a = actions("", "", NULL);
@@ -241,11 +282,15 @@ static void a_redirect_to_no_next_hop_is_not_known(void **state)
 
 static void what_has_no_row_is_counted(void **state)
 {
-	struct flow_actions a = actions("0702 00000001 4001 4702 00000001 4001 0002 fde8 00000001",
+	struct flow_actions a = actions("0702 00000001 4001 4702 00011170 bfff 0002 fde8 00000001",
 					"0002 20010db8000000000000000000000001 0005", NULL);
 
 	(void)state;
 	assert_int_equal(a.interface_sets, 2);
+	assert_true(a.interface_set[0].input && !a.interface_set[0].output);
+	assert_true(a.interface_set[0].as == 1 && a.interface_set[0].group == 1);
+	assert_true(!a.interface_set[1].input && a.interface_set[1].output);
+	assert_true(a.interface_set[1].as == 70000 && a.interface_set[1].group == 16383);
 	assert_int_equal(a.unknown, 2);
 }
 
@@ -284,7 +329,7 @@ int main(void)
 	enum {
 		COUNT = sizeof(vectors) / sizeof(vectors[0])
 	};
-	struct CMUnitTest tests[COUNT + 10] = {
+	struct CMUnitTest tests[COUNT + 11] = {
 		[COUNT] = cmocka_unit_test(nothing_means_accept),
 		[COUNT + 1] = cmocka_unit_test(a_negative_rate_is_zero),
 		[COUNT + 2] = cmocka_unit_test(of_two_rates_the_lower_counts),
@@ -296,6 +341,7 @@ int main(void)
 		[COUNT + 7] = cmocka_unit_test(a_redirect_to_no_next_hop_is_not_known),
 		[COUNT + 8] = cmocka_unit_test(what_has_no_row_is_counted),
 		[COUNT + 9] = cmocka_unit_test(a_list_is_short),
+		[COUNT + 10] = cmocka_unit_test(route_targets_go_both_ways),
 	};
 
 	for (size_t i = 0; i < COUNT; i++)

@@ -17,6 +17,9 @@ pings() { visit "$1" ping -n -c 1 -W 2 -I "$2" "$3" | grep 'bytes from'; }
 # reaches_through NODE INTERFACE DESTINATION NAME: TCP 22 there, and the listener says who it is.
 reaches_through() { tool "$1" connect.py --expect connected --device "$2" --name "$4" "$3" 22; }
 
+# reaches NODE SOURCE DESTINATION PORT NAME: the same from an address.
+reaches() { tool "$1" connect.py --expect connected --source "$2" --name "$5" "$3" "$4"; }
+
 # ask NODE VIEW QUESTION...: "headgate show VIEW -j" of the node, judged by ask.py.
 ask() {
 	local node=$1 view=$2; shift 2
@@ -26,7 +29,7 @@ ask() {
 # view NODE VIEW TABLE FAMILY: the same answer in the shape of the write-up's router.
 view() { hg "$1" show "$2" -j | "$PYTHON" "$LAB_DIR/lib/view.py" "$3" "$4"; }
 
-P5_SESSIONS="192.0.2.201 192.0.2.202 192.0.2.203 192.0.2.212 192.0.2.215 2001:db8:1:51::1
+P5_SESSIONS="192.0.2.201 192.0.2.202 192.0.2.203 192.0.2.212 192.0.2.213 192.0.2.215 2001:db8:1:51::1
 	2001:db8:1:52::2 2001:db8:1:53::3 2001:db8:1:52::12 2001:db8:1::215"
 CONTROLLER_SESSIONS="192.0.2.10 2001:db8:2:1:250:1ff:fe00:500"
 
@@ -35,6 +38,7 @@ p5_sessions() { ask p5 neighbors established $P5_SESSIONS; }
 # shellcheck disable=SC2086
 controller_sessions() { ask p5 neighbors established $CONTROLLER_SESSIONS; }
 r2_sessions() { ask r2 neighbors established 192.0.2.205 2001:db8:1:52::5; }
+r3_sessions() { ask r3 neighbors established 192.0.2.205; }
 bird_sessions() {
 	birdc -r -s "$STATE/$1/bird.ctl" show protocols |
 		awk '$2 == "BGP" { n++; up += $6 == "Established" } END { print up + 0 " of " n + 0 " sessions of BIRD"; exit !(n && up == n) }'

@@ -88,6 +88,12 @@ start_enforcer() {
 		-s "$STATE/r2/control" --pin-dir "$STATE/r2/bpf/headgate"
 }
 
+# Rules of a VPN are for XDP alone.
+start_vrf_enforcer() {
+	start r3 headgate-enforce "$BUILD/headgate-enforce" -c "$(node_file r3)" -s "$STATE/r3/control" \
+		--pin-dir "$STATE/r3/bpf/headgate"
+}
+
 # exabgp keeps its defaults but for what a lab needs: to stay root, and no command pipes.
 start_exabgp() {
 	start controller exabgp env exabgp.daemon.user=root exabgp.api.cli=false exabgp.log.level=INFO \
@@ -104,18 +110,31 @@ daemons_up() {
 	for node in $NODES; do
 		[[ " $HOSTS " == *" $node "* ]] || start_bird "$node"
 	done
-	for node in ce8 ce9 ce10; do start_listener "$node"; done
+	for node in r3 ce8 ce9 ce10; do start_listener "$node"; done
 	start_hub p5
 	start_hub r2
+	start_hub r3
 }
 
-# XDP and its pins outlive processes and even namespaces, so the node's BPF file system is the lab's own.
-bpffs_up() { mkdir "$STATE/r2/bpf"; mount -t bpf bpf "$STATE/r2/bpf"; }
+# XDP and its pins outlive processes and even namespaces, so the nodes' BPF file systems are the lab's own.
+ENFORCERS="r2 r3"
+
+bpffs_up() {
+	local node
+	for node in $ENFORCERS; do
+		mkdir "$STATE/$node/bpf"
+		mount -t bpf bpf "$STATE/$node/bpf"
+	done
+}
 
 bpffs_down() {
-	mountpoint -q "$STATE/r2/bpf" || return 0
-	rm -rf "$STATE/r2/bpf/headgate"
-	umount "$STATE/r2/bpf" 2>/dev/null || umount -l "$STATE/r2/bpf"
+	local node bpf
+	for node in $ENFORCERS; do
+		bpf=$STATE/$node/bpf
+		mountpoint -q "$bpf" || continue
+		rm -rf "$bpf/headgate"
+		umount "$bpf" 2>/dev/null || umount -l "$bpf"
+	done
 }
 
 daemons_down() {

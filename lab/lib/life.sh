@@ -59,6 +59,7 @@ make_lab() {
 
 wait_until_up() {
 	wait_step "p5's sessions" p5_sessions && wait_step "r2's flow sessions" r2_sessions &&
+		wait_step "r3's flow session" r3_sessions &&
 		wait_step "BIRD's sessions" all_bird_sessions && wait_step "pings to ce8" reachable &&
 		wait_step "the controller's SLAAC address" controller_address
 }

@@ -12,7 +12,7 @@ lab_demo() {
 	local part=all keep=0
 	while [[ $# -gt 0 ]]; do
 		case $1 in
-			--core | --outage) part=${1#--} ;;
+			--core | --outage | --vrfs) part=${1#--} ;;
 			--keep) keep=1 ;;
 			--without-enforcer) LAB_WITHOUT_ENFORCER=1 ;;
 			--without-protection) LAB_WITHOUT_PROTECTION=1 ;;
@@ -36,7 +36,7 @@ play_all() {
 	scene_sessions || return 1
 	CONTROLLER=headgated
 	core_until_block && scene_rate_limit && scene_collector && scene_controller_restart && scene_hub_killed &&
-		scene_other_backend && scene_withdrawal && scene_outage && scene_again || return 1
+		scene_other_backend && scene_vrfs && scene_withdrawal && scene_outage && scene_again || return 1
 	CONTROLLER=exabgp
 	core_until_block && scene_withdrawal
 }
@@ -48,6 +48,15 @@ play_core() {
 }
 
 play_outage() { scene_sessions && scene_outage; }
+
+play_vrfs() {
+	scene_sessions || return 1
+	CONTROLLER=headgated
+	write_controller_file
+	start_controller
+	wait_for 10 controller_sessions || true
+	scene_vrfs
+}
 
 core_until_block() {
 	scene_before && scene_controller && scene_no_enforcer && scene_block

@@ -7,8 +7,8 @@
 # with different names do not meet although they use the same addresses.
 # shellcheck shell=bash disable=SC2034 # other parts read these
 
-NODES="good_guy bad_guy inet7 r2 p5 r1 r3 ce8 ce9 ce10 controller foreign"
-HOSTS="controller foreign"             # without BIRD
+NODES="good_guy bad_guy inet7 r2 p5 r1 r3 ce8 ce9 ce10 site9 site10 controller foreign"
+HOSTS="site9 site10 controller foreign" # without BIRD
 
 # node peer | IPv4 of both ends | IPv6 of both ends. Each family's addresses have the link's prefix length.
 LINKS="
@@ -22,9 +22,11 @@ ce8      r1      192.0.2.149/30  192.0.2.150/30  2001:db8:1:18::8/64    2001:db8
 ce9      r3      192.0.2.153/30  192.0.2.154/30  2001:db8:1:39::9/64    2001:db8:1:39::3/64
 foreign  p5      192.0.2.161/30  192.0.2.162/30  2001:db8:1:5f::f/64    2001:db8:1:5f::5/64
 ce10     r3      192.0.2.157/30  192.0.2.158/30  2001:db8:1:310::10/64  2001:db8:1:310::3/64
+site9    r3      203.0.113.193/30 203.0.113.194/30 2001:db8:9:1::1/64   2001:db8:9:1::3/64
+site10   r3      203.0.113.193/30 203.0.113.194/30 2001:db8:9:1::1/64   2001:db8:9:1::3/64
 "
 
-# Loopback addresses, on lo. p5 and r2 have a second set: BIRD and headgated are two speakers there.
+# Loopback addresses, on lo. p5, r2 and r3 have a second set: BIRD and headgated are two speakers there.
 LOOPBACKS="
 good_guy 203.0.113.200/32 2001:200::200/128
 bad_guy  203.0.113.201/32 2001:201::201/128
@@ -32,16 +34,16 @@ inet7    203.0.113.7/32   2001:db8:7::7/128
 r2       192.0.2.202/32   192.0.2.212/32
 p5       192.0.2.205/32   192.0.2.215/32 2001:db8:1::205/128 2001:db8:1::215/128
 r1       192.0.2.201/32
-r3       192.0.2.203/32
+r3       192.0.2.203/32   192.0.2.213/32
 ce8      198.51.100.8/32  198.51.100.88/32 2001:8::8/128 2001:8::88/128
 ce9      203.0.113.129/32 2001:db8:9::129/128
 ce10     203.0.113.129/32 2001:db8:9::129/128
 "
 
-# A VRF is a routing table and the interfaces whose packets are looked up in it: node, interface, table.
+# A VRF is a routing table and the interfaces whose packets are looked up in it: node, table, interfaces.
 VRFS="
-r3 r3-ce9  9
-r3 r3-ce10 10
+r3 9  r3-ce9  r3-site9
+r3 10 r3-ce10 r3-site10
 "
 
 R2_SECOND_IPV6=2001:db8:1:52::12/64      # headgated's interface address on r2's link to p5
@@ -57,6 +59,8 @@ BAD_GUY_LINK4=203.0.113.21 BAD_GUY_LINK6=2001:db8:7:201::201
 GOOD_GUY4=203.0.113.200 GOOD_GUY6=2001:200::200
 CE8_4=198.51.100.8 CE8_6=2001:8::8
 OVERLAP4=203.0.113.129 OVERLAP6=2001:db8:9::129
+SITE4=203.0.113.193 SITE6=2001:db8:9:1::1 SITE_ROUTER4=203.0.113.194 SITE_ROUTER6=2001:db8:9:1::3
+R3_4=192.0.2.203 R3_6=2001:db8:1:53::3
 
 ns() { echo "$LAB_NAME-$1"; }
 
@@ -121,13 +125,21 @@ add_controller_lan() {
 
 # What the table does not know must not fall through to the main table: a VRF ends in "unreachable".
 add_vrf() {
-	local node=$1 interface=$2 table=$3 family way
+	local node=$1 table=$2 family interface way; shift 2
 	for family in -4 -6; do
-		for way in iif oif; do
-			ip "$family" -n "$(ns "$node")" rule add "$way" "$interface" lookup "$table" priority 100
+		for interface; do
+			for way in iif oif; do
+				ip "$family" -n "$(ns "$node")" rule add "$way" "$interface" lookup "$table" priority 100
+			done
 		done
 		ip "$family" -n "$(ns "$node")" route add unreachable default metric 4096 table "$table"
 	done
+}
+
+# A customer's second site, behind the same provider edge: a host.
+add_site() {
+	ip -n "$(ns "$1")" route add default via "$SITE_ROUTER4"
+	ip -n "$(ns "$1")" -6 route add default via "$SITE_ROUTER6"
 }
 
 # for_rows TABLE FUNCTION: calls FUNCTION with the words of each row.
@@ -151,6 +163,8 @@ topology_up() {
 	for_rows "$LINKS" add_link
 	for_rows "$LOOPBACKS" add_loopbacks
 	for_rows "$VRFS" add_vrf
+	add_site site9
+	add_site site10
 	add_address r2 r2-p5 "$R2_SECOND_IPV6"
 	add_controller_lan
 }

@@ -26,6 +26,11 @@ enum {
 	CONF_FILE_MAX = 512 << 20, /* octets */
 	CONF_INTERFACES_MAX = 64,
 	CONF_SOURCES_MAX = 64,
+	CONF_GROUPS_MAX = 64,
+	CONF_GROUP_MAX = 16383, /* of an AS: 14 bits */
+	CONF_VRFS_MAX = 64,
+	CONF_VRF_TARGETS_MAX = 16,    /* of one VRF */
+	CONF_VRF_INTERFACES_MAX = 16, /* the same */
 	CONF_PROTECT_MAX = 64,
 	CONF_PROTECT_DEFAULTS = 9
 };
@@ -74,6 +79,25 @@ struct conf_source {
 	int32_t away;
 };
 
+/* A group of interfaces, as an interface-set names it. */
+struct conf_group {
+	uint32_t as;
+	uint16_t group;
+};
+
+/* vrf red { import target:65000:9; interface red0; table 9; redirect interface scrub0; } */
+struct conf_vrf {
+	char name[64];
+	unsigned line;
+	size_t import_count;
+	uint8_t imports[CONF_VRF_TARGETS_MAX][8]; /* route targets, RFC 4360 4 */
+	size_t interface_count;                   /* packets that come in there belong to the VRF */
+	char interfaces[CONF_VRF_INTERFACES_MAX][16];
+	/* Where a redirect to it goes: a routing table of the kernel's, or out of an interface. */
+	uint32_t table;    /* 0: none */
+	char redirect[16]; /* "": none; never beside a table */
+};
+
 enum conf_backend {
 	CONF_BACKEND_XDP,
 	CONF_BACKEND_NFTABLES,
@@ -83,18 +107,23 @@ enum conf_backend {
 
 extern const char *const conf_backend_names[CONF_BACKENDS];
 
-/* enforce { interface r2-inet7; interface eth* { mode monitor; } mode enforce|monitor;
- *	hub-away keep|keep N seconds|remove; source ...; backend xdp|nftables|auto; } */
+/* enforce { interface r2-inet7; interface eth* { mode monitor; group AS:N; } mode enforce|monitor;
+ *	hub-away keep|keep N seconds|remove; source ...; backend xdp|nftables|auto; vrf ...; } */
 struct conf_enforce {
 	bool present;
 	size_t interface_count;
 	char interfaces[CONF_INTERFACES_MAX][16];
-	bool monitored[CONF_INTERFACES_MAX]; /* that interface has mode monitor of its own */
+	bool monitored[CONF_INTERFACES_MAX];  /* that interface has mode monitor of its own */
+	uint64_t member[CONF_INTERFACES_MAX]; /* bit g: that interface is in groups[g] */
+	size_t group_count;
+	struct conf_group groups[CONF_GROUPS_MAX]; /* in the order in which the file names them */
 	enum conf_mode mode;
 	int32_t away;
 	size_t source_count;
 	struct conf_source sources[CONF_SOURCES_MAX];
 	enum conf_backend backend;
+	size_t vrf_count;
+	struct conf_vrf vrfs[CONF_VRFS_MAX];
 };
 
 /* protect { route lab { match { source 192.0.2.0/24; } } default ssh off; } */

@@ -53,13 +53,65 @@ static bool read_away(struct reader *r, const struct statement *s, int32_t *ret)
 
 /* ---- interface ----------------------------------------------------------------------------- */
 
+struct interface {
+	struct conf_enforce *of;
+	enum conf_mode mode;
+	uint64_t member;
+};
+
 static bool interface_mode(struct reader *r, const struct statement *s, void *into)
 {
-	return read_mode(r, s, into);
+	struct interface *i = into;
+
+	return read_mode(r, s, &i->mode);
+}
+
+/* Digits up to end, and past it. */
+static bool read_digits(const char **at, const char *end, uint64_t max, uint64_t *ret)
+{
+	const char *first = *at;
+
+	for (*ret = 0; *at < end && **at >= '0' && **at <= '9' && *ret <= max; (*at)++)
+		*ret = *ret * 10 + (uint64_t)(**at - '0');
+	return *at > first && *ret <= max;
+}
+
+static bool read_group(struct reader *r, const struct statement *s, struct conf_group *ret)
+{
+	const char *at = r->l.word.text, *end = at + r->l.word.len;
+	uint64_t as, group;
+
+	if (!has_word(r) || !read_digits(&at, end, UINT32_MAX, &as) || at == end || *at++ != ':' ||
+	    !read_digits(&at, end, CONF_GROUP_MAX, &group) || at != end)
+		return expected(r, s, "AS:GROUP, the group 0 to 16383");
+	*ret = (struct conf_group){ .as = (uint32_t)as, .group = (uint16_t)group };
+	return true;
+}
+
+static bool interface_group(struct reader *r, const struct statement *s, void *into)
+{
+	struct interface *i = into;
+	struct conf_enforce *e = i->of;
+	struct conf_group group;
+	size_t g = 0;
+
+	if (!read_group(r, s, &group))
+		return false;
+	while (g < e->group_count &&
+	       (e->groups[g].as != group.as || e->groups[g].group != group.group))
+		g++;
+	if (g == CONF_GROUPS_MAX)
+		return lex_fail(&r->l, r->e, "%s: more than %d:", s->name, CONF_GROUPS_MAX);
+	if (g == e->group_count)
+		e->groups[e->group_count++] = group;
+	i->member |= UINT64_C(1) << g;
+	lex_next(&r->l);
+	return read_end(r, s);
 }
 
 static const struct statement interface_statements[] = {
 	{ "mode", interface_mode, FIELD_NONE, NULL, NULL },
+	{ "group", interface_group, FIELD_NONE, NULL, NULL },
 	{ 0 },
 };
 
@@ -81,7 +133,7 @@ static bool enforce_interface(struct reader *r, const struct statement *s, void 
 {
 	struct conf_enforce *to = &((struct conf *)into)->enforce;
 	size_t first = to->interface_count;
-	enum conf_mode mode = CONF_MODE_ENFORCE;
+	struct interface said = { .of = to };
 	bool list = lex_is(&r->l, "[");
 
 	if (list)
@@ -94,10 +146,12 @@ static bool enforce_interface(struct reader *r, const struct statement *s, void 
 		lex_next(&r->l);
 	if (!lex_is(&r->l, "{"))
 		return read_end(r, s);
-	if (!read_block(r, s->name, interface_statements, &mode))
+	if (!read_block(r, s->name, interface_statements, &said))
 		return false;
-	for (size_t i = first; i < to->interface_count; i++)
-		to->monitored[i] = mode == CONF_MODE_MONITOR;
+	for (size_t i = first; i < to->interface_count; i++) {
+		to->monitored[i] = said.mode == CONF_MODE_MONITOR;
+		to->member[i] = said.member;
+	}
 	return true;
 }
 
@@ -189,7 +243,7 @@ static const struct statement enforce_statements[] = {
 	{ "hub-away", enforce_away, FIELD_NONE, NULL, NULL },
 	{ "source", enforce_source, FIELD_NONE, NULL, NULL },
 	{ "backend", enforce_backend, FIELD_NONE, NULL, NULL },
-	{ "vrf", refuse, .text = "not supported yet" },
+	{ "vrf", read_vrf, FIELD_NONE, NULL, NULL },
 	{ 0 },
 };
 
@@ -198,6 +252,14 @@ static void finish_sources(struct conf_enforce *e)
 	for (size_t i = 0; i < e->source_count; i++)
 		if (e->sources[i].away == AWAY_UNSAID)
 			e->sources[i].away = e->away;
+}
+
+static bool names_interface(const struct conf_enforce *e)
+{
+	for (size_t i = 0; i < e->vrf_count; i++)
+		if (e->vrfs[i].interface_count > 0)
+			return true;
+	return e->interface_count > 0;
 }
 
 bool read_enforce(struct reader *r, const struct statement *s, void *into)
@@ -210,7 +272,7 @@ bool read_enforce(struct reader *r, const struct statement *s, void *into)
 	r->enforce_line = at.line;
 	if (!read_block(r, s->name, enforce_statements, c))
 		return false;
-	if (c->enforce.interface_count == 0)
+	if (!names_interface(&c->enforce))
 		return fail_at(r, &at, "enforce: names no interface");
 	finish_sources(&c->enforce);
 	c->enforce.present = true;
@@ -226,14 +288,21 @@ bool enforce_equal(const struct conf_enforce *a, const struct conf_enforce *b)
 {
 	if (a->present != b->present || a->interface_count != b->interface_count ||
 	    a->mode != b->mode || a->away != b->away || a->source_count != b->source_count ||
-	    a->backend != b->backend)
+	    a->backend != b->backend || a->group_count != b->group_count ||
+	    a->vrf_count != b->vrf_count)
 		return false;
 	for (size_t i = 0; i < a->interface_count; i++)
 		if (strcmp(a->interfaces[i], b->interfaces[i]) != 0 ||
-		    a->monitored[i] != b->monitored[i])
+		    a->monitored[i] != b->monitored[i] || a->member[i] != b->member[i])
+			return false;
+	for (size_t i = 0; i < a->group_count; i++)
+		if (a->groups[i].as != b->groups[i].as || a->groups[i].group != b->groups[i].group)
 			return false;
 	for (size_t i = 0; i < a->source_count; i++)
 		if (!source_equal(&a->sources[i], &b->sources[i]))
+			return false;
+	for (size_t i = 0; i < a->vrf_count; i++)
+		if (!vrf_equal(&a->vrfs[i], &b->vrfs[i]))
 			return false;
 	return true;
 }

@@ -176,14 +176,20 @@ static const char *mode_name(enum conf_mode m)
 	return m == CONF_MODE_MONITOR ? "monitor" : "enforce";
 }
 
-static void put_interface(const struct out *o, const char *name, bool monitored)
+static void put_interface(const struct out *o, const struct conf_enforce *e, size_t i)
 {
-	if (!monitored) {
-		put_text(o, "\t", "interface", name);
+	if (!e->monitored[i] && e->member[i] == 0) {
+		put_text(o, "\t", "interface", e->interfaces[i]);
 		return;
 	}
-	put_named(o, "\t", "interface", name);
-	put(o, " {\n\t\tmode monitor;\n\t}\n");
+	put_named(o, "\t", "interface", e->interfaces[i]);
+	put(o, " {\n");
+	if (e->monitored[i])
+		put(o, "\t\tmode monitor;\n");
+	for (size_t g = 0; g < e->group_count; g++)
+		if (e->member[i] >> g & 1)
+			put(o, "\t\tgroup %u:%u;\n", e->groups[g].as, e->groups[g].group);
+	put(o, "\t}\n");
 }
 
 static void put_away(const struct out *o, const char *indent, int32_t away)
@@ -208,18 +214,42 @@ const char *const conf_backend_names[CONF_BACKENDS] = {
 	[CONF_BACKEND_AUTO] = "auto",
 };
 
+static void put_vrf(const struct out *o, const struct conf_vrf *v)
+{
+	char text[64];
+
+	put_named(o, "\t", "vrf", v->name);
+	put(o, " {\n");
+	for (size_t i = 0; i < v->import_count; i++) {
+		struct str s = str_over(text, sizeof(text));
+
+		flow_target_print(v->imports[i], &s);
+		put(o, "\t\timport %s;\n", text);
+	}
+	for (size_t i = 0; i < v->interface_count; i++)
+		put_text(o, "\t\t", "interface", v->interfaces[i]);
+	if (v->table != 0)
+		put(o, "\t\ttable %u;\n", v->table);
+	if (v->redirect[0] != '\0')
+		put_text(o, "\t\t", "redirect interface", v->redirect);
+	put(o, "\t}\n");
+}
+
 static void put_enforce(const struct out *o, const struct conf_enforce *e)
 {
 	if (!e->present)
 		return;
 	put(o, "enforce {\n");
 	for (size_t i = 0; i < e->interface_count; i++)
-		put_interface(o, e->interfaces[i], e->monitored[i]);
+		put_interface(o, e, i);
 	put(o, "\tmode %s;\n", mode_name(e->mode));
 	put_away(o, "\t", e->away);
 	for (size_t i = 0; i < e->source_count; i++)
 		put_source(o, &e->sources[i]);
-	put(o, "\tbackend %s;\n}\n", conf_backend_names[e->backend]);
+	put(o, "\tbackend %s;\n", conf_backend_names[e->backend]);
+	for (size_t i = 0; i < e->vrf_count; i++)
+		put_vrf(o, &e->vrfs[i]);
+	put(o, "}\n");
 }
 
 static void put_protect(const struct out *o, const struct conf_protect *p)

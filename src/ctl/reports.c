@@ -140,10 +140,11 @@ static bool meet_reporter(struct reports *r, const struct ctl_conn *from, const 
 static bool forget_some(struct reports *all, size_t most)
 {
 	for (struct reporter *r; (r = all->leaving) != NULL;) {
-		for (; r->reports != NULL; most--) {
-			if (most == 0)
+		for (struct report *one = r->reports, *next; one != NULL; one = next) {
+			if (most-- == 0)
 				return true;
-			drop(all, r->reports);
+			next = one->next;
+			drop(all, one);
 		}
 		all->leaving = r->next;
 		json_decref(r->states);

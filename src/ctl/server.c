@@ -2,9 +2,10 @@
 /* server.c - the control socket: lines in, lines of JSON out, and who is on the other end.
  *
  * Invariants
- * 1. What waits to be sent to a connection is bounded: a client that asks faster than it reads is
- * not read from (OUT_HIGH); a subscriber that falls behind is given a new snapshot instead of the
- *    changes it missed (OUT_LAG).
+ * 1. What waits to be sent to a connection is bounded, with what it costs to keep: a client that
+ * asks faster than it reads is not read from (OUT_HIGH); a subscriber that falls behind is given a
+ * new snapshot instead of the changes it missed (OUT_LAG); answers to commands that came together
+ *    leave together.
  * 2. Only who may write to the socket's file may connect: root, or the configured group.
  */
 #include "ctl/hub.h"
@@ -27,6 +28,7 @@ enum {
 	CONNECTIONS_MAX = 256, /* a script that leaks them must not eat our descriptors */
 	PRINCIPAL_MAX = 48,
 	READ_SIZE = 64 * 1024,
+	OUT_SMALL = 512,     /* octets, at first, of room for what is said */
 	OUT_HIGH = 32 << 20, /* octets on their way at which we stop reading commands */
 	OUT_LAG = 4 << 20,   /* ... at which a subscriber misses changes */
 	OUT_LOW = 256 << 10, /* ... at which the next slice of an answer has to wait */
@@ -93,7 +95,7 @@ static void conn_close(struct ctl_conn *c)
 struct sending {
 	uv_write_t request;
 	struct ctl_conn *conn;
-	size_t len;
+	size_t cost;
 	char *text;
 };
 
@@ -115,7 +117,7 @@ static void sent(uv_write_t *request, int status)
 	struct ctl_conn *c = s->conn;
 	const struct server *server = c->server;
 
-	c->on_its_way -= s->len;
+	c->on_its_way -= s->cost;
 	free(s->text);
 	free(s);
 	if (status < 0)
@@ -137,13 +139,13 @@ void conn_flush(struct ctl_conn *c)
 		conn_close(c);
 		return;
 	}
-	*s = (struct sending){ .conn = c, .len = c->out_len, .text = c->out };
+	*s = (struct sending){ .conn = c, .cost = sizeof(*s) + c->out_size, .text = c->out };
+	buf = uv_buf_init(s->text, (unsigned)c->out_len);
 	c->out = NULL;
 	c->out_len = c->out_size = 0;
-	c->on_its_way += s->len;
-	buf = uv_buf_init(s->text, (unsigned)s->len);
+	c->on_its_way += s->cost;
 	if (uv_write(&s->request, (uv_stream_t *)&c->pipe, &buf, 1, sent) != 0) {
-		c->on_its_way -= s->len;
+		c->on_its_way -= s->cost;
 		free(s->text);
 		free(s);
 		conn_close(c);
@@ -152,7 +154,7 @@ void conn_flush(struct ctl_conn *c)
 
 static bool out_room(struct ctl_conn *c, size_t more)
 {
-	size_t size = c->out_size > 0 ? c->out_size : 4096;
+	size_t size = c->out_size > 0 ? c->out_size : OUT_SMALL;
 	char *bigger;
 
 	while (size - c->out_len < more)
@@ -279,8 +281,8 @@ static void run_lines(struct ctl_conn *c)
 
 		verbs_run(c->server->hub, c, c->in + done, len);
 		done += len + 1;
-		conn_flush(c);
 	}
+	conn_flush(c);
 	memmove(c->in, c->in + done, c->in_len - done);
 	c->in_len -= done;
 	if (!c->closing && (c->held > 0 || c->on_its_way >= OUT_HIGH)) {

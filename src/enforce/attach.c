@@ -21,19 +21,38 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "enforce/groups.h"
 #include "enforce/ifname.h"
+#include "enforce/vrf.h"
 #include "enforce/xdp.h"
 
-/* Rules only count there: the first name or pattern that means it says so. */
+/* Whose packets come in there. */
+static bool tell_vrf(const struct attach *a, unsigned ifindex, const char *name)
+{
+	int vrf = ifname_vrf(a->options, name);
+
+	if (!vrf_interface(a->xdp, ifindex, vrf < 0 ? 0 : a->vrf[vrf]))
+		return false;
+	if (vrf >= 0)
+		log_info("interface %s: of vrf %s", name, a->options->vrfs[vrf].name);
+	return true;
+}
+
+/* Whether rules only count there, and its groups: the first name or pattern that means it says so.
+ */
 static bool tell_mode(const struct attach *a, unsigned ifindex, const char *name)
 {
 	const struct enforce_options *o = a->options;
 	bool monitor = false;
+	uint64_t groups = 0;
 
-	for (size_t i = o->interface_count; o->monitored != NULL && i-- > 0;)
-		if (fnmatch(o->interfaces[i], name, 0) == 0)
-			monitor = o->monitored[i];
-	if (!xdp_monitor_interface(a->xdp, ifindex, monitor))
+	for (size_t i = o->interface_count; i-- > 0;)
+		if (fnmatch(o->interfaces[i], name, 0) == 0) {
+			monitor = o->monitored != NULL && o->monitored[i];
+			groups = o->member != NULL ? o->member[i] : 0;
+		}
+	if (!tell_vrf(a, ifindex, name) || !xdp_monitor_interface(a->xdp, ifindex, monitor) ||
+	    !xdp_groups_interface(a->xdp, ifindex, groups_of_file(a->groups, groups)))
 		return false;
 	if (monitor)
 		log_info("interface %s: rules count there and drop nothing", name);
@@ -236,6 +255,8 @@ static void forget_gone(struct attach *a)
 		log_warning("interface %s: it is gone, and with it the rules there", a->at[i].name);
 		drop(a, a->at[i].ifindex, a->at[i].link);
 		(void)xdp_monitor_interface(a->xdp, a->at[i].ifindex, false);
+		(void)xdp_groups_interface(a->xdp, a->at[i].ifindex, 0);
+		(void)vrf_interface(a->xdp, a->at[i].ifindex, 0);
 		a->at[i] = a->at[--a->count];
 	}
 }

@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "enforce/enforce.h"
@@ -32,6 +33,8 @@ struct attach {
 	const struct enforce_options *options; /* borrowed */
 	const struct pins *pins;               /* borrowed */
 	struct xdp *xdp;                       /* borrowed */
+	const struct groups *groups;           /* borrowed */
+	const uint8_t *vrf;                    /* by VRF of the options, its number; borrowed */
 	int program;
 	size_t count;
 	struct attached at[ENFORCE_INTERFACES_MAX];

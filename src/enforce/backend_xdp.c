@@ -7,11 +7,14 @@
 #include "base/log.h"
 #include "enforce/attach.h"
 #include "enforce/backend.h"
+#include "enforce/groups.h"
+#include "enforce/kernel.h"
 #include "enforce/locals.h"
 #include "enforce/pins.h"
 #include "enforce/privilege.h"
 #include "enforce/protect.h"
 #include "enforce/verify.h"
+#include "enforce/vrf.h"
 #include "enforce/xdp.h"
 
 struct xdp_backend {
@@ -19,6 +22,7 @@ struct xdp_backend {
 	struct xdp *xdp;
 	struct attach attach;
 	struct locals locals;
+	struct groups groups;
 };
 
 static const char *pin_dir(const struct enforce_options *o)
@@ -26,25 +30,54 @@ static const char *pin_dir(const struct enforce_options *o)
 	return o->pin_dir != NULL ? o->pin_dir : ENFORCE_PIN_DIR_DEFAULT;
 }
 
+static void warn(const char *text)
+{
+	log_warning("%s", text);
+}
+
+static bool kernel_has_it(struct err *e)
+{
+	struct kernel k;
+
+	kernel_probe(&k);
+	return kernel_suffices(&k, warn, e);
+}
+
+static void tell_of_kernel(int program)
+{
+	struct kernel k;
+
+	kernel_look(program, &k);
+	(void)kernel_suffices(&k, warn, NULL);
+}
+
 static bool open_parts(struct xdp_backend *b, const struct enforce_options *o, struct ruleset *rs,
 		       struct err *e)
 {
 	bool found;
 
-	if (!privilege_suffices_bpf(e) || !pins_open(&b->pins, pin_dir(o), e))
+	if (!privilege_suffices_bpf(e) || !kernel_has_it(e) || !pins_open(&b->pins, pin_dir(o), e))
 		return false;
 	b->xdp = xdp_open(NULL, &b->pins, e);
 	if (b->xdp == NULL)
 		return false;
+	tell_of_kernel(xdp_program(b->xdp));
 	found = xdp_found(b->xdp);
+	if (!vrf_numbers(b->xdp, o, rs->vrf, e))
+		return false;
 	if (found && !xdp_restore(b->xdp, rs, e))
 		return false;
 	if (found)
 		log_info("%zu rules are still in the kernel", rs->map.count);
 	xdp_monitor_set(b->xdp, o->monitor);
+	if (!xdp_groups_set(b->xdp, &b->groups, o->groups, o->group_count, e))
+		return false;
+	rs->groups = &b->groups;
+	b->attach.groups = &b->groups;
 	b->attach.options = o;
 	b->attach.pins = &b->pins;
 	b->attach.xdp = b->xdp;
+	b->attach.vrf = rs->vrf;
 	b->attach.program = xdp_program(b->xdp);
 	if (protect_set(b->xdp, &o->protect, e) &&
 	    locals_open(&b->locals, protect_bring_locals, b->xdp, e) && attach_start(&b->attach, e))

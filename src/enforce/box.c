@@ -464,8 +464,6 @@ bool box_make(const struct flow_nlri *nlri, struct box_rule *ret, struct err *e)
 {
 	struct flow_normal n;
 
-	if (nlri->vpn)
-		return err_at(e, 0, 0, "rules of a VPN are not enforced");
 	if (!flow_normal_make(nlri, &n, e))
 		return false;
 	ret->ipv6 = n.family == FLOW_IPV6;

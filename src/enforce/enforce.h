@@ -9,9 +9,9 @@
  * again and settles the difference to the hub's.  SIGTERM and SIGINT take everything away.
  *
  * Enforced: discard, rate limits in octets and packets, mark, accept, of several rules together
- * where they say so (bit 47).  A rule that asks for anything else is reported as not enforced, with
- * the reason, and is treated as if it were not there: rules behind it in order match what it would
- * have matched.
+ * where they say so (bit 47), everywhere or at the interfaces of some groups (interface-set).  A
+ * rule that asks for anything else is reported as not enforced, with the reason, and is treated as
+ * if it were not there: rules behind it in order match what it would have matched.
  */
 #ifndef ENFORCE_ENFORCE_H
 #define ENFORCE_ENFORCE_H
@@ -25,7 +25,15 @@
 #define ENFORCE_PIN_DIR_DEFAULT "/sys/fs/bpf/headgate"
 
 enum {
-	ENFORCE_INTERFACES_MAX = 64 /* attached to at a time */
+	ENFORCE_INTERFACES_MAX = 64, /* attached to at a time */
+	ENFORCE_GROUPS_MAX = 64,
+	ENFORCE_VRFS_MAX = 64
+};
+
+/* A group that interfaces are in, as rules name it. */
+struct enforce_group {
+	uint32_t as;
+	uint16_t group;
 };
 
 struct enforce_protect_statement {
@@ -52,6 +60,16 @@ struct enforce_source {
 	int away;     /* seconds for which they stay when there is no hub, or ENFORCE_AWAY_KEEP */
 };
 
+/* Rules of a VPN that one of the route targets imports are for packets that come in by one of the
+ * interfaces, which belong to nothing else. */
+struct enforce_vrf {
+	const char *name;
+	size_t import_count;
+	const uint8_t (*imports)[8]; /* route targets, RFC 4360 4 */
+	size_t interface_count;
+	const char (*interfaces)[16]; /* names, or patterns with `*` */
+};
+
 enum enforce_backend {
 	ENFORCE_XDP,
 	ENFORCE_NFTABLES,
@@ -64,10 +82,15 @@ struct enforce_options {
 	size_t interface_count;
 	const char *const *interfaces; /* names, or patterns with `*` */
 	const bool *monitored;         /* by interface: only there; NULL: none is */
-	bool monitor;                  /* count and drop nothing, anywhere */
-	int away;                      /* of rules from no source that is named, as above */
+	const uint64_t *member;        /* by interface: bit g: of group g; NULL: none is */
+	size_t group_count;
+	const struct enforce_group *groups;
+	bool monitor; /* count and drop nothing, anywhere */
+	int away;     /* of rules from no source that is named, as above */
 	size_t source_count;
 	const struct enforce_source *sources;
+	size_t vrf_count;
+	const struct enforce_vrf *vrfs;
 	struct enforce_protect protect;
 	enum enforce_backend backend;
 };

@@ -443,6 +443,8 @@ static bool start(struct enforcer *f, struct err *e)
 	f->feed.rules = &f->rules;
 	f->feed.source_count = f->options->source_count;
 	f->feed.sources = f->options->sources;
+	f->feed.vrf_count = f->options->vrf_count;
+	f->feed.vrfs = f->options->vrfs;
 	away_begins(&f->away, now_ms());
 	report_init(&f->report, f->options);
 	return privilege_suffices(e) && privilege_drop(e) && catch_signals(f, e) &&

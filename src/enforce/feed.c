@@ -161,28 +161,99 @@ void feed_found(struct feed *f)
 	ruleset_each(f->rules, found, f);
 }
 
-static bool add_rule(struct feed *f, const json_t *o, const struct flow_nlri *n, struct err *e)
+static void unwant(struct feed *f, struct rule *r)
 {
-	struct flow_actions actions;
-	struct rule *r;
+	r->wanted = r->seen = false;
+	ruleset_touch(f->rules, r);
+}
 
-	if (!read_actions(o, &actions, e))
-		return false;
-	r = ruleset_need(f->rules, n);
+static bool want(struct feed *f, const struct flow_nlri *n, unsigned vrf, uint32_t origin,
+		 const struct flow_actions *actions, struct err *e)
+{
+	struct rule *r = ruleset_need_in(f->rules, n, vrf);
+
 	if (r == NULL)
 		return err_at(e, 0, 0, "no room for a rule beyond %d", RULESET_KNOWN_MAX);
-	set_origin(f, r, origin_of(text_of(o, "origin")));
-	rule_set_then(r, &actions);
+	set_origin(f, r, origin);
+	rule_set_then(r, actions);
 	r->wanted = r->seen = r->confirmed = true;
 	ruleset_touch(f->rules, r);
 	return true;
+}
+
+/* One that has no interface is there for others to redirect to. */
+static bool imports(const struct enforce_vrf *v, const uint8_t *ext, size_t n)
+{
+	if (v->interface_count == 0)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < v->import_count; k++)
+			if (memcmp(ext + 8 * i, v->imports[k], 8) == 0)
+				return true;
+	return false;
+}
+
+/* The numbers of the VRFs that a rule is for; 0 when there is none. */
+struct importers {
+	size_t count;
+	uint8_t vrf[ENFORCE_VRFS_MAX];
+};
+
+static void find_importers(const struct feed *f, const json_t *o, bool vpn, struct importers *ret)
+{
+	static uint8_t ext[FEED_EXT_OCTETS];
+	int n = vpn ? hex_pieces(o, "ext", 8, ext) : 0;
+
+	*ret = (struct importers){ 0 };
+	for (size_t i = 0; i < f->vrf_count && n > 0; i++)
+		if (f->rules->vrf[i] != 0 && imports(&f->vrfs[i], ext, (size_t)n))
+			ret->vrf[ret->count++] = f->rules->vrf[i];
+	if (ret->count == 0)
+		ret->vrf[ret->count++] = 0;
+}
+
+static bool is_among(const struct importers *to, unsigned vrf)
+{
+	for (size_t i = 0; i < to->count; i++)
+		if (to->vrf[i] == vrf)
+			return true;
+	return false;
+}
+
+/* The rule is for no VRF but these. */
+static void unwant_others(struct feed *f, const struct flow_nlri *n, const struct importers *to)
+{
+	struct rule *first = ruleset_find_any(f->rules, n), *r = first;
+
+	if (first == NULL)
+		return;
+	do {
+		if (!is_among(to, r->vrf))
+			unwant(f, r);
+		r = r->sibling;
+	} while (r != first);
+}
+
+static bool add_rule(struct feed *f, const json_t *o, const struct flow_nlri *n, struct err *e)
+{
+	uint32_t origin = origin_of(text_of(o, "origin"));
+	struct flow_actions actions;
+	struct importers to;
+	bool ok = true;
+
+	if (!read_actions(o, &actions, e))
+		return false;
+	find_importers(f, o, n->vpn, &to);
+	for (size_t i = 0; ok && i < to.count; i++)
+		ok = want(f, n, to.vrf[i], origin, &actions, e);
+	unwant_others(f, n, ok ? &to : &(struct importers){ 0 });
+	return ok;
 }
 
 static bool on_rule(struct feed *f, const json_t *o, const char *kernel_epoch, struct err *e)
 {
 	uint8_t room[FLOW_NLRI_MAX + 2];
 	struct flow_nlri n;
-	struct rule *r;
 
 	(void)kernel_epoch;
 	if (!f->in_change)
@@ -194,11 +265,7 @@ static bool on_rule(struct feed *f, const json_t *o, const char *kernel_epoch, s
 		return add_rule(f, o, &n, e);
 	if (strcmp(text_of(o, "op"), "remove") != 0)
 		return err_at(e, 0, 0, "a rule with unknown op \"%s\"", text_of(o, "op"));
-	r = ruleset_find(f->rules, &n);
-	if (r != NULL) {
-		r->wanted = r->seen = false;
-		ruleset_touch(f->rules, r);
-	}
+	unwant_others(f, &n, &(struct importers){ 0 });
 	return true;
 }
 

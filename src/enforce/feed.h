@@ -21,14 +21,16 @@ struct feed {
 	struct ruleset *rules; /* borrowed */
 	size_t source_count;
 	const struct enforce_source *sources; /* borrowed */
-	char epoch[XDP_EPOCH_MAX];            /* of the hub at the other end */
-	bool settled;                         /* that hub has heard all its peers */
-	bool in_change;                       /* between begin and commit */
-	bool snapshot;                        /* the change is a snapshot */
-	bool complete; /* a snapshot of this connection has been read whole */
-	bool dirty;    /* what is wanted is not yet in force */
-	bool broken;   /* a change began inside another: nothing is in force until the
-			  next connection's snapshot */
+	size_t vrf_count;
+	const struct enforce_vrf *vrfs; /* borrowed */
+	char epoch[XDP_EPOCH_MAX];      /* of the hub at the other end */
+	bool settled;                   /* that hub has heard all its peers */
+	bool in_change;                 /* between begin and commit */
+	bool snapshot;                  /* the change is a snapshot */
+	bool complete;                  /* a snapshot of this connection has been read whole */
+	bool dirty;                     /* what is wanted is not yet in force */
+	bool broken; /* a change began inside another: nothing is in force until the
+			next connection's snapshot */
 	struct feed_question question; /* to be answered when all before it is in force */
 	uint64_t unreadable;           /* lines and rules that made no sense */
 };

@@ -67,13 +67,14 @@ static void store_release(struct xdp *x, uint32_t slot, bool seen)
 	}
 }
 
-static bool store_write(struct xdp *x, uint32_t slot, const struct flow_nlri *n)
+static bool store_write(struct xdp *x, uint32_t slot, const struct flow_nlri *n, unsigned vrf)
 {
 	struct xdp_store *s = &x->store[slot];
 	size_t at = 0;
 
 	*s = (struct xdp_store){ .len = (__u16)n->len,
-				 .family = n->family == FLOW_IPV6 ? XDP_IPV6 : XDP_IPV4 };
+				 .family = n->family == FLOW_IPV6 ? XDP_IPV6 : XDP_IPV4,
+				 .vrf = (__u8)vrf };
 	for (;;) {
 		size_t left = n->len - at, some = left < XDP_STORE_OCTETS ? left : XDP_STORE_OCTETS;
 		uint32_t chunk;
@@ -129,7 +130,7 @@ static int then_take(struct xdp *x, const struct plan_then *t, struct err *e)
 {
 	uint32_t action;
 
-	if (t->kind != XDP_THEN_RATE && !t->marks)
+	if (t->kind != XDP_THEN_RATE && !t->marks && t->groups == 0)
 		return t->kind == XDP_THEN_ACCEPT ? ACTION_ACCEPT : ACTION_DISCARD;
 	action = space_take(&x->thens, 1);
 	if (action == 0 && xdp_grace(x, NULL))
@@ -188,14 +189,14 @@ static bool fill_slot(struct xdp *x, struct rule *r, struct err *e)
 {
 	uint32_t slot = (uint32_t)r->slot;
 
-	if (!store_write(x, slot, &r->nlri))
+	if (!store_write(x, slot, &r->nlri, r->vrf))
 		return err_at(e, 0, 0, "table full: no room for another long rule");
 	clear_counters(x, slot);
 	r->action = then_take(x, &r->then, e);
 	if (r->action < 0)
 		return false;
 	x->verdict[slot] = plan_then_verdict(&r->then, (uint32_t)r->action);
-	r->entry = index_add(x->index, &r->nlri, slot, e);
+	r->entry = index_add(x->index, &r->nlri, r->vrf, slot, e);
 	return r->entry != NULL;
 }
 
@@ -384,21 +385,23 @@ static bool restore_rule(struct xdp *x, uint32_t slot, struct restoring *at, str
 			 struct err *e)
 {
 	uint32_t action = (uint32_t)x->verdict[slot];
+	unsigned vrf = x->store[slot].vrf;
 	struct flow_nlri n = { .family = x->store[slot].family == XDP_IPV6 ? FLOW_IPV6 : FLOW_IPV4,
+			       .vpn = vrf != 0,
 			       .octets = at->octets };
 	struct xdp_then then;
 	struct rule *r;
 
 	n.len = store_read(x, slot, at->octets, at->chunks);
-	if (n.len == 0 || !flow_nlri_check(&n, NULL) || action >= XDP_ACTIONS)
+	if (n.len == 0 || !flow_nlri_check(&n, NULL) || vrf >= XDP_VRFS || action >= XDP_ACTIONS)
 		return err_at(e, 0, 0, "the pinned rule in slot %u is damaged", slot);
 	if (bpf_map_lookup_elem(x->map[XDP_MAP_THENS], &action, &then) < 0)
 		return err_at(e, 0, 0, "%s[%u]: %s", xdp_map_names[XDP_MAP_THENS], action,
 			      strerror(errno));
-	r = ruleset_need(rs, &n);
+	r = ruleset_need_in(rs, &n, vrf);
 	if (r == NULL || r->slot >= 0)
 		return err_at(e, 0, 0, "the pinned rule in slot %u cannot be had", slot);
-	r->entry = index_add(x->index, &r->nlri, slot, e);
+	r->entry = index_add(x->index, &r->nlri, r->vrf, slot, e);
 	if (r->entry == NULL)
 		return false;
 	r->slot = (int)slot;

@@ -29,8 +29,19 @@ static bool is_pattern(const char *name)
 	return strchr(name, '*') != NULL;
 }
 
+int ifname_vrf(const struct enforce_options *o, const char *name)
+{
+	for (size_t v = 0; v < o->vrf_count; v++)
+		for (size_t i = 0; i < o->vrfs[v].interface_count; i++)
+			if (fnmatch(o->vrfs[v].interfaces[i], name, 0) == 0)
+				return (int)v;
+	return -1;
+}
+
 bool ifname_is_named(const struct enforce_options *o, const char *name)
 {
+	if (ifname_vrf(o, name) >= 0)
+		return !ifname_is_loopback(name);
 	for (size_t i = 0; i < o->interface_count; i++)
 		if (fnmatch(o->interfaces[i], name, 0) == 0)
 			return !ifname_is_loopback(name);
@@ -74,6 +85,9 @@ bool ifname_each(const struct enforce_options *o, ifname_visit *visit, void *ctx
 		return err_at(e, 0, 0, "cannot list interfaces: %s", strerror(errno));
 	for (size_t i = 0; ok && i < o->interface_count; i++)
 		ok = visit_fitting(o->interfaces[i], all, visit, ctx, e);
+	for (size_t v = 0; v < o->vrf_count; v++)
+		for (size_t i = 0; ok && i < o->vrfs[v].interface_count; i++)
+			ok = visit_fitting(o->vrfs[v].interfaces[i], all, visit, ctx, e);
 	if_freenameindex(all);
 	return ok;
 }

@@ -45,6 +45,8 @@ struct place {
 	uint16_t mask;   /* with XDP_MASK_SOURCE when it is a source's; 0: no destination */
 	uint64_t address[2];
 	struct place *parent; /* a source's destination */
+	uint32_t above;       /* number of the node above: the parent's, or the VRF's root */
+	bool ipv6;
 	struct index_rule **rules;
 	uint32_t count, room, records;
 	bool visible, dirty;
@@ -73,8 +75,8 @@ struct index {
 	uint8_t state[XDP_NODES]; /* enum node_state */
 	uint32_t *gone;           /* nodes that leave */
 	size_t gone_count, gone_room, nodes;
-	uint64_t graces;       /* grace periods so far */
-	struct place *root[2]; /* IPv4, IPv6 */
+	uint64_t graces;                 /* grace periods so far */
+	struct place *root[XDP_VRFS][2]; /* IPv4, IPv6 */
 	struct sets_uses offsets;
 	/* How many nodes of a destination mask have so many source masks, made when needed. */
 	uint32_t *probes[XDP_MASKS];
@@ -107,11 +109,6 @@ static bool is_source(const struct place *p)
 	return p->mask & XDP_MASK_SOURCE;
 }
 
-static bool is_ipv6(const struct place *p)
-{
-	return (p->mask & ~XDP_MASK_SOURCE) >= XDP_MASK_IPV6 || p->number == XDP_NODE_IPV6;
-}
-
 static struct xdp_node *node_of(const struct index *ix, const struct place *p)
 {
 	return &ix->t->node[p->number];
@@ -126,9 +123,9 @@ static uint64_t place_hash(const struct index *ix, uint16_t mask, const uint64_t
 }
 
 static struct place *find_place(const struct index *ix, uint16_t mask, const uint64_t address[2],
-				const struct place *parent)
+				const struct place *above)
 {
-	uint64_t hash = place_hash(ix, mask, address, parent != NULL ? parent->number : 0);
+	uint64_t hash = place_hash(ix, mask, address, above->number);
 
 	for (uint32_t i = 0; i < XDP_NEIGHBOURS; i++) {
 		uint32_t number = ((uint32_t)hash + i) & ix->t->node_mask;
@@ -136,7 +133,7 @@ static struct place *find_place(const struct index *ix, uint16_t mask, const uin
 
 		if (ix->state[number] == NODE_FREE)
 			return NULL;
-		if (p != NULL && p->mask == mask && p->parent == parent &&
+		if (p != NULL && p->mask == mask && p->above == above->number &&
 		    p->address[0] == address[0] && p->address[1] == address[1])
 			return p;
 	}
@@ -165,9 +162,9 @@ static void place_free(struct place *p)
 }
 
 static struct place *place_new(struct index *ix, uint16_t mask, const uint64_t address[2],
-			       struct place *parent, struct err *e)
+			       struct place *above, struct err *e)
 {
-	uint64_t hash = place_hash(ix, mask, address, parent != NULL ? parent->number : 0);
+	uint64_t hash = place_hash(ix, mask, address, above->number);
 	uint32_t number = find_node(ix, hash);
 	struct place *p;
 
@@ -184,7 +181,9 @@ static struct place *place_new(struct index *ix, uint16_t mask, const uint64_t a
 	p->mask = mask;
 	p->address[0] = address[0];
 	p->address[1] = address[1];
-	p->parent = parent;
+	p->parent = is_source(p) ? above : NULL;
+	p->above = above->number;
+	p->ipv6 = above->ipv6;
 	ix->place[number] = p;
 	ix->state[number] = NODE_TAKEN;
 	ix->nodes++;
@@ -226,7 +225,7 @@ static void node_leave(struct index *ix, struct place *p)
 /* Roots have numbers that no mask has. */
 static unsigned budget_mask(const struct place *p)
 {
-	return p->mask != 0 ? p->mask : p->number == XDP_NODE_IPV6 ? XDP_MASKS - 1 : 0;
+	return p->mask != 0 ? p->mask : p->ipv6 ? XDP_MASKS - 1 : 0;
 }
 
 static void budget_most(struct index *ix, const struct place *p)
@@ -235,8 +234,8 @@ static void budget_most(struct index *ix, const struct place *p)
 
 	while (most > 0 && ix->probes[mask][most] == 0)
 		most--;
-	ix->probes_sum[is_ipv6(p)] += most;
-	ix->probes_sum[is_ipv6(p)] -= ix->probes_most[mask];
+	ix->probes_sum[p->ipv6] += most;
+	ix->probes_sum[p->ipv6] -= ix->probes_most[mask];
 	ix->probes_most[mask] = (uint16_t)most;
 }
 
@@ -257,7 +256,7 @@ static void budget_move(struct index *ix, struct place *p, uint32_t probes)
 
 static bool budget_allows(struct index *ix, const struct place *p, uint32_t probes, struct err *e)
 {
-	unsigned mask = budget_mask(p), sum = ix->probes_sum[is_ipv6(p)];
+	unsigned mask = budget_mask(p), sum = ix->probes_sum[p->ipv6];
 
 	if (ix->probes[mask] == NULL)
 		ix->probes[mask] = calloc(XDP_SET_MAX + 1, sizeof(uint32_t));
@@ -316,18 +315,18 @@ static bool takes_offset(struct index *ix, uint16_t mask, struct err *e)
 	return sets_use(&ix->offsets, mask) || err_at(e, 0, 0, "out of memory");
 }
 
-static struct place *need_destination(struct index *ix, bool ipv6, const struct box_prefix *w,
-				      struct err *e)
+static struct place *need_destination(struct index *ix, struct place *root,
+				      const struct box_prefix *w, struct err *e)
 {
 	bool offset = w->mask != 0 && box_mask_offset(w->mask) > 0;
 	struct place *p;
 
 	if (w->mask == 0)
-		return ix->root[ipv6];
-	p = find_place(ix, w->mask, w->address, NULL);
+		return root;
+	p = find_place(ix, w->mask, w->address, root);
 	if (p != NULL || (offset && !takes_offset(ix, w->mask, e)))
 		return p;
-	p = place_new(ix, w->mask, w->address, NULL, e);
+	p = place_new(ix, w->mask, w->address, root, e);
 	if (p == NULL && offset)
 		sets_unuse(&ix->offsets, w->mask);
 	return p;
@@ -367,9 +366,11 @@ static void collect(struct index *ix, struct place *p)
 	}
 }
 
-static struct place *need_place(struct index *ix, const struct box_rule *b, struct err *e)
+static struct place *need_place(struct index *ix, const struct box_rule *b, unsigned vrf,
+				struct err *e)
 {
-	struct place *d = need_destination(ix, b->ipv6, &b->destination, e), *p = d;
+	struct place *root = ix->root[vrf][b->ipv6];
+	struct place *d = need_destination(ix, root, &b->destination, e), *p = d;
 
 	if (d != NULL && b->source.mask != 0) {
 		p = need_source(ix, d, &b->source, e);
@@ -504,8 +505,8 @@ static bool place_insert(struct index *ix, struct place *p, struct index_rule *r
 	return true;
 }
 
-struct index_rule *index_add(struct index *ix, const struct flow_nlri *nlri, uint32_t slot,
-			     struct err *e)
+struct index_rule *index_add(struct index *ix, const struct flow_nlri *nlri, unsigned vrf,
+			     uint32_t slot, struct err *e)
 {
 	struct box_rule b;
 	struct index_rule *r;
@@ -516,7 +517,7 @@ struct index_rule *index_add(struct index *ix, const struct flow_nlri *nlri, uin
 	r = rule_make(ix, &b, nlri, slot, e);
 	if (r == NULL)
 		return NULL;
-	p = need_place(ix, &b, e);
+	p = need_place(ix, &b, vrf, e);
 	if (p != NULL && place_insert(ix, p, r, e))
 		return r;
 	if (p != NULL && !p->dirty)
@@ -597,7 +598,7 @@ static bool take_inside(const struct index *ix, const struct place *p)
 	const struct xdp_record *first = first_record(p);
 	struct xdp_node *n = node_of(ix, p);
 
-	if (first == NULL || is_ipv6(p))
+	if (first == NULL || p->ipv6)
 		return false;
 	if (p->inside_used)
 		return memcmp(&n->inside, first, sizeof(*first)) == 0;
@@ -723,11 +724,11 @@ static void node_show(struct index *ix, struct place *p, uint64_t list)
 {
 	struct xdp_node *n = node_of(ix, p);
 
-	n->parent = p->parent != NULL ? p->parent->number : 0;
+	n->parent = p->above;
 	n->sources = (__u16)p->set;
 	n->filter = p->filter | p->below_filter;
 	n->list = list;
-	if (is_ipv6(p)) {
+	if (p->ipv6) {
 		n->key = (__u32)(place_hash(ix, p->mask, p->address, n->parent) >> 32);
 		n->address[0] = p->address[0];
 		n->address[1] = p->address[1];
@@ -907,20 +908,26 @@ static void fill_masks(struct xdp_tables *t)
 			mask_fill(t, XDP_MASK_IPV6 + XDP_MASK_LENGTHS * offset + length);
 }
 
+/* Packets look for no other node here, and go on. */
+static void take_node(struct index *ix, uint32_t number)
+{
+	ix->state[number] = NODE_TAKEN;
+	ix->t->node[number].mask = XDP_MASK_GONE;
+}
+
 static bool make_roots(struct index *ix)
 {
-	static const uint32_t numbers[2] = { XDP_NODE_IPV4, XDP_NODE_IPV6 };
+	take_node(ix, 0);
+	for (unsigned i = 0; i < 2 * XDP_VRFS; i++) {
+		struct place *root = calloc(1, sizeof(*root));
 
-	for (uint32_t i = 0; i < XDP_NODE_FIRST; i++) {
-		ix->state[i] = NODE_TAKEN;
-		ix->t->node[i].mask = XDP_MASK_GONE;
-	}
-	for (int i = 0; i < 2; i++) {
-		ix->root[i] = calloc(1, sizeof(struct place));
-		if (ix->root[i] == NULL)
+		if (root == NULL)
 			return false;
-		ix->root[i]->number = numbers[i];
-		ix->root[i]->visible = true;
+		root->ipv6 = i & 1;
+		root->number = xdp_root(i / 2, root->ipv6 ? XDP_IPV6 : XDP_IPV4);
+		root->visible = true;
+		take_node(ix, root->number);
+		ix->root[i / 2][root->ipv6] = root;
 	}
 	return true;
 }
@@ -970,8 +977,10 @@ void index_free(struct index *ix)
 		free(ix->removed[i]);
 	for (uint32_t i = 0; i < XDP_NODES; i++)
 		free_place(ix->place[i]);
-	free_place(ix->root[0]);
-	free_place(ix->root[1]);
+	for (unsigned i = 0; i < XDP_VRFS; i++) {
+		free_place(ix->root[i][0]);
+		free_place(ix->root[i][1]);
+	}
 	for (unsigned i = 0; i < XDP_MASKS; i++)
 		free(ix->probes[i]);
 	space_done(&ix->records);

@@ -44,9 +44,10 @@ struct index_kernel {
 struct index *index_new(struct xdp_tables *t, uint64_t seed, const struct index_kernel *k);
 /* The tables stay as they are. */
 void index_free(struct index *ix);
-/* nlri stays the caller's, and there until the removal is committed.  NULL with the reason. */
-struct index_rule *index_add(struct index *ix, const struct flow_nlri *nlri, uint32_t slot,
-			     struct err *e);
+/* Into the tables of a VRF; 0: of none.  nlri stays the caller's, and there until the removal is
+ * committed.  NULL with the reason. */
+struct index_rule *index_add(struct index *ix, const struct flow_nlri *nlri, unsigned vrf,
+			     uint32_t slot, struct err *e);
 void index_remove(struct index *ix, struct index_rule *r);
 /* False, with the reason, when the tables had no room for some of the added rules: these, and
  * no others, are not in force; index_failed says so of each, and they are to be removed. */

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* nft.c - see nft.h.
  *
- * The chains of the classes are written anew with each change of a family's rules.  To say where
- * among others a rule goes, libnftables would need the kernel's number of its neighbour, and what
- * 1.0.6 does then with rules that have sets ends in a crash.  The chains that count and limit are
- * touched only where their rule changes, so that no count is lost.
+ * The chains that count and limit are touched only where their rule changes, so that no count is
+ * lost; the chains that lead to them are nft_dispatch.c's.
  */
 #include "enforce/nft.h"
 
@@ -16,6 +14,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "enforce/nft_count.h"
+#include "enforce/nft_dispatch.h"
 #include "enforce/nft_hook.h"
 #include "enforce/nft_protect.h"
 #include "enforce/nft_rule.h"
@@ -33,7 +33,7 @@ struct nft {
 	struct nft_hooks hooks;
 	struct rule *by_number[NFT_RULES_MAX + 1]; /* from 1 */
 	size_t count;
-	struct rule *in_order[NFT_RULES_MAX];
+	struct nft_dispatch dispatch;
 	struct locals locals;
 	struct saved saved;
 	bool made;   /* the table */
@@ -65,41 +65,7 @@ static int lock_take(struct err *e)
 	return -1;
 }
 
-/* ---- Order ---------------------------------------------------------------------------- */
-
-static int in_order(const void *a, const void *b)
-{
-	struct rule *const *x = a, *const *y = b;
-
-	return flow_order(&(*x)->nlri, &(*y)->nlri);
-}
-
-/* Those with a number that stay, in the order in which they are to be tried. */
-static void order_make(struct nft *t, const bool leaving[NFT_RULES_MAX + 1])
-{
-	t->count = 0;
-	for (int i = 1; i <= NFT_RULES_MAX; i++)
-		if (t->by_number[i] != NULL && !leaving[i])
-			t->in_order[t->count++] = t->by_number[i];
-	qsort(t->in_order, t->count, sizeof(struct rule *), in_order);
-}
-
-static void classes_print(const struct nft *t, enum flow_family family, FILE *to)
-{
-	for (int class = 0; class < NFT_CLASSES; class ++) {
-		const char *chain = nft_chain(NFT_RULES, family, class);
-
-		(void)fprintf(to, "flush chain " NFT_TABLE " %s\n", chain);
-		for (size_t i = 0; i < t->count; i++) {
-			const struct rule *r = t->in_order[i];
-			char then[32];
-
-			(void)snprintf(then, sizeof(then), "goto rule%d", r->slot);
-			if (r->nlri.family == family)
-				(void)nft_match_print(&r->nlri, class, chain, then, to);
-		}
-	}
-}
+/* ---- A rule's own chain ----------------------------------------------------------------- */
 
 static void chain_add(int number, FILE *to)
 {
@@ -148,12 +114,13 @@ static bool wants(const struct nft *t, struct rule *r)
 	return false;
 }
 
-static int number_free(const struct nft *t)
+/* From `from` on, where none was free before. */
+static int number_free(const struct nft *t, int from)
 {
-	for (int i = 1; i <= NFT_RULES_MAX; i++)
+	for (int i = from; i <= NFT_RULES_MAX; i++)
 		if (t->by_number[i] == NULL)
 			return i;
-	return -1;
+	return NFT_RULES_MAX + 1;
 }
 
 /* What one transaction does. */
@@ -162,43 +129,62 @@ struct change {
 	struct rule *const *list;
 	size_t n;
 	bool comes[NFT_RULES_MAX + 1], leaves[NFT_RULES_MAX + 1], acts[NFT_RULES_MAX + 1];
-	bool families[FLOW_FAMILIES]; /* whose chains have to be written */
+	int free; /* no number before it is */
 	bool any;
 };
 
-/* Those that leave, then those that come, for which there is room by then: a number that leaves is
- * free with the next change. */
+/* Finds it a number and a place, or tells it why not. */
+static bool come(struct change *c, struct rule *r)
+{
+	struct nft *t = c->nft;
+	struct err e = { 0 };
+
+	if (!nft_dispatch_fits(&t->dispatch, r, &e)) {
+		refuse(r, e.text);
+		return false;
+	}
+	c->free = number_free(t, c->free);
+	if (c->free > NFT_RULES_MAX) {
+		refuse(r, "table full: nftables is used for 10000 rules at most");
+		return false;
+	}
+	r->slot = c->free;
+	if (!nft_dispatch_add(&t->dispatch, r)) {
+		r->slot = -1;
+		refuse(r, "out of memory");
+		return false;
+	}
+	t->by_number[r->slot] = r;
+	c->comes[r->slot] = true;
+	t->count++;
+	return true;
+}
+
+/* A number and a place that become free are so with the next change. */
 static void change_make(struct change *c)
 {
 	struct nft *t = c->nft;
 
+	c->free = 1;
 	for (size_t i = 0; i < c->n; i++) {
 		struct rule *r = c->list[i];
 		bool wanted = wants(t, r);
 
-		if (r->slot >= 0 && !wanted)
-			c->leaves[r->slot] = true;
-		else if (r->slot >= 0 && !plan_then_equal(&r->then, &r->installed))
-			c->acts[r->slot] = true;
-		else if (r->slot >= 0 || !wanted)
-			continue;
-		else if ((r->slot = number_free(t)) < 0)
-			refuse(r, "table full: nftables is used for 1000 rules at most");
-		else {
-			t->by_number[r->slot] = r;
-			c->comes[r->slot] = true;
+		if (r->slot < 0) {
+			c->any |= wanted && come(c, r);
+		} else if (!wanted) {
+			c->any = c->leaves[r->slot] = true;
+			nft_dispatch_remove(&t->dispatch, r);
+			t->count--;
+		} else if (!plan_then_equal(&r->then, &r->installed)) {
+			c->any = c->acts[r->slot] = true;
 		}
-		if (r->slot < 0)
-			continue;
-		c->any = true;
-		c->families[r->nlri.family] |= !c->acts[r->slot];
 	}
-	order_make(t, c->leaves);
 }
 
 static void change_print(const struct change *c, FILE *to)
 {
-	const struct nft *t = c->nft;
+	struct nft *t = c->nft;
 
 	for (int i = 1; i <= NFT_RULES_MAX; i++) {
 		const struct rule *r = t->by_number[i];
@@ -208,9 +194,7 @@ static void change_print(const struct change *c, FILE *to)
 		if (c->comes[i] || c->acts[i])
 			nft_then_print(&r->nlri, &r->then, i, to);
 	}
-	for (int family = 0; family < FLOW_FAMILIES; family++)
-		if (c->families[family])
-			classes_print(t, family, to);
+	nft_dispatch_print(&t->dispatch, to);
 	for (int i = 1; i <= NFT_RULES_MAX; i++)
 		if (c->leaves[i])
 			chain_delete(i, to);
@@ -249,21 +233,29 @@ static void change_done(struct change *c)
 		r->installed = r->then;
 		take(r);
 	}
+	nft_dispatch_settle(&t->dispatch, true);
 }
 
 static void change_undo(struct change *c, const struct err *e)
 {
-	static const bool none[NFT_RULES_MAX + 1];
 	struct nft *t = c->nft;
 
 	for (int i = 1; i <= NFT_RULES_MAX; i++) {
+		struct rule *r = t->by_number[i];
+
+		if (c->leaves[i]) {
+			t->count++;
+			(void)nft_dispatch_add(&t->dispatch, r); /* it has just made room */
+		}
 		if (!c->comes[i])
 			continue;
-		t->by_number[i]->slot = -1;
-		refuse(t->by_number[i], e->text);
+		nft_dispatch_remove(&t->dispatch, r);
+		t->count--;
+		r->slot = -1;
+		refuse(r, e->text);
 		t->by_number[i] = NULL;
 	}
-	order_make(t, none);
+	nft_dispatch_settle(&t->dispatch, false);
 }
 
 static bool try_change(struct nft *t, struct rule *const *list, size_t n, struct err *e)
@@ -286,6 +278,24 @@ static bool try_change(struct nft *t, struct rule *const *list, size_t n, struct
 	return true;
 }
 
+/* One that the kernel does not take is in the way of no other: halves of what failed. */
+static void try_halves(struct nft *t, struct rule *const *list, size_t n, unsigned *failures,
+		       struct err *e)
+{
+	size_t half = n / 2;
+
+	if (*failures == FAILURES_MAX)
+		return;
+	if (try_change(t, list, n, e))
+		*failures = 0;
+	else if (n == 1)
+		++*failures;
+	else {
+		try_halves(t, list, half, failures, e);
+		try_halves(t, list + half, n - half, failures, e);
+	}
+}
+
 bool nft_change(struct nft *t, struct rule *const *list, size_t n, struct err *e)
 {
 	unsigned failures = 0;
@@ -298,11 +308,12 @@ bool nft_change(struct nft *t, struct rule *const *list, size_t n, struct err *e
 		}
 	if (try_change(t, list, n, &first))
 		return true;
-	/* One that the kernel does not take is in the way of no other. */
-	for (size_t i = 0; i < n && n > 1 && failures < FAILURES_MAX; i++)
-		failures = try_change(t, &list[i], 1, e) ? 0 : failures + 1;
-	if (failures == 0 && n > 1)
-		return true;
+	if (n > 1) {
+		try_halves(t, list, n / 2, &failures, e);
+		try_halves(t, list + n / 2, n - n / 2, &failures, e);
+		if (failures == 0)
+			return true;
+	}
 	return err_at(e, 0, 0, "%s", first.text);
 }
 
@@ -343,7 +354,7 @@ static void count_one(void *ctx, enum nft_counter what, int number, uint64_t pac
 
 bool nft_counters(struct nft *t, struct err *e)
 {
-	return t->count == 0 || nft_table_count(count_one, t, e);
+	return t->count == 0 || nft_count(count_one, t, e);
 }
 
 const struct saved *nft_saved(const struct nft *t)
@@ -423,19 +434,19 @@ static bool restore_rule(void *ctx, int number, const struct flow_nlri *n,
 	r->then = r->installed = *then;
 	r->state = at->nft->options->monitor ? RULE_MONITOR : RULE_ENFORCED;
 	at->nft->by_number[number] = r;
-	return true;
+	at->nft->count++;
+	return nft_dispatch_add(&at->nft->dispatch, r) || err_at(e, 0, 0, "out of memory");
 }
 
 static bool restore(struct nft *t, struct ruleset *rs, struct nft_found *found, struct err *e)
 {
-	static const bool none[NFT_RULES_MAX + 1];
 	struct restoring at = { t, rs };
 
 	found->rule = restore_rule;
 	found->ctx = &at;
 	if (!nft_table_read(found, e))
 		return false;
-	order_make(t, none);
+	t->dispatch.last_id = nft_left_last_id(&found->left);
 	memcpy(t->epoch, found->epoch, sizeof(t->epoch));
 	log_info("%zu rules are still in the kernel", t->count);
 	return true;
@@ -452,29 +463,34 @@ static void clear_saved(const struct nft_found *found, FILE *to)
 
 /* The table as this version has it, in one transaction; the rules' own chains only if they have to
  * be written. */
-static bool make_table(const struct nft *t, const struct nft_found *found, bool chains,
-		       struct err *e)
+static bool make_table(struct nft *t, const struct nft_found *found, bool chains, struct err *e)
 {
 	struct nft_script s;
+	bool ok;
 
+	nft_dispatch_forget(&t->dispatch);
 	nft_script_open(&s);
 	if (s.to != NULL) {
 		nft_sort_print(s.to);
 		clear_saved(found, s.to);
+		nft_left_print(&found->left, s.to);
 		nft_protect_print(t->options, s.to);
 		nft_protect_print_locals(&t->locals, s.to);
 		nft_table_mark(t->epoch, s.to);
-		for (size_t i = 0; i < t->count && chains; i++) {
-			const struct rule *r = t->in_order[i];
+		for (int i = 1; i <= NFT_RULES_MAX && chains; i++) {
+			const struct rule *r = t->by_number[i];
 
-			chain_add(r->slot, s.to);
-			nft_then_print(&r->nlri, &r->installed, r->slot, s.to);
+			if (r == NULL)
+				continue;
+			chain_add(i, s.to);
+			nft_then_print(&r->nlri, &r->installed, i, s.to);
 		}
-		for (int family = 0; family < FLOW_FAMILIES; family++)
-			classes_print(t, family, s.to);
+		nft_dispatch_print(&t->dispatch, s.to);
 		nft_hooks_print(&t->hooks, found->hooks, found->hook_count, s.to);
 	}
-	return nft_script_run(&s, e);
+	ok = nft_script_run(&s, e);
+	nft_dispatch_settle(&t->dispatch, ok);
+	return ok;
 }
 
 static void settle_saved(struct saved *s)
@@ -499,8 +515,9 @@ static bool make_missing(struct nft *t)
 	if (!nft_table_there(&there, &e) || there)
 		return false;
 	log_warning("table " NFT_TABLE " is gone; it is made anew");
-	for (size_t i = 0; i < t->count; i++)
-		settle_counters(t->in_order[i]);
+	for (int i = 1; i <= NFT_RULES_MAX; i++)
+		if (t->by_number[i] != NULL)
+			settle_counters(t->by_number[i]);
 	settle_saved(&t->saved);
 	t->made = make_table(t, &nothing, true, &e);
 	if (!t->made)
@@ -544,16 +561,24 @@ bool nft_refresh(struct nft *t)
 	return made || merged != (t->hooks.merging[0] != '\0');
 }
 
-static bool open_parts(struct nft *t, struct ruleset *rs, struct err *e)
+static bool open_table(struct nft *t, struct ruleset *rs, struct err *e)
 {
 	struct nft_found found = { 0 };
-	bool there;
+	bool there, ok;
 
+	if (!nft_table_there(&there, e))
+		return false;
+	ok = (!there || restore(t, rs, &found, e)) && make_table(t, &found, false, e);
+	nft_left_done(&found.left);
+	return ok;
+}
+
+static bool open_parts(struct nft *t, struct ruleset *rs, struct err *e)
+{
+	t->dispatch.seed = rs->seed;
 	t->lock = lock_take(e);
 	if (t->lock < 0 || !nft_hooks_find(&t->hooks, e) || !protects(t, e) ||
-	    !locals_open(&t->locals, bring_locals, t, e) || !nft_table_there(&there, e))
-		return false;
-	if ((there && !restore(t, rs, &found, e)) || !make_table(t, &found, false, e))
+	    !locals_open(&t->locals, bring_locals, t, e) || !open_table(t, rs, e))
 		return false;
 	t->made = true;
 	nft_hooks_log(&t->hooks);
@@ -583,6 +608,7 @@ void nft_free(struct nft *t)
 	if (t->lock >= 0)
 		close(t->lock);
 	locals_close(&t->locals);
+	nft_dispatch_done(&t->dispatch);
 	free(t);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /* nft.h - the rules in an nftables table at the ingress of interfaces, and changing them.
  *
- * in<IFINDEX> ─▶ ipv4, ipv6 ─▶ ipv4-none, ipv4-some, ... ─▶ rule<NUMBER>
- * base chain      sort        every rule that can match   counts, limits, verdict
+ * in<IFINDEX> ─▶ ipv4, ipv6 ─▶ ipv4-none, ipv4-some, ... ─▶ to<ID>-some, ... ─▶ rule<NUMBER>
+ * base chain      sort        by destination             conditions       counts, limits, verdict
  *
  * A change is one transaction: packets see the rules before it or those after it.  The table stays
  * when its enforcer dies; the rules are in it, octet for octet (nft_table.h).
@@ -17,10 +17,6 @@
 #include "enforce/enforce.h"
 #include "enforce/ruleset.h"
 #include "enforce/saved.h"
-
-enum {
-	NFT_RULES_MAX = 1000 /* in force; they are tried one after the other */
-};
 
 struct nft;
 

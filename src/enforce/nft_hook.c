@@ -154,10 +154,18 @@ static bool add_hook(struct nft_hooks *h, unsigned ifindex, const char *name, st
 	return true;
 }
 
+/* Rules of a VPN are not to be had here, and no others are for a VRF's interfaces. */
+static bool is_ours(const struct nft_hooks *h, const char *name)
+{
+	return ifname_is_named(h->options, name) && ifname_vrf(h->options, name) < 0;
+}
+
 static bool add_named(void *ctx, unsigned ifindex, const char *name, struct err *e)
 {
 	struct nft_hooks *h = ctx;
 
+	if (!is_ours(h, name))
+		return true;
 	return find_hook(h, ifindex) != NULL || add_hook(h, ifindex, name, e);
 }
 
@@ -244,7 +252,7 @@ void nft_hooks_refresh(struct nft_hooks *h)
 	if (all == NULL)
 		return;
 	for (struct if_nameindex *i = all; i->if_index != 0; i++)
-		if (find_hook(h, i->if_index) == NULL && ifname_is_named(h->options, i->if_name))
+		if (find_hook(h, i->if_index) == NULL && is_ours(h, i->if_name))
 			hook_later(h, i->if_index, i->if_name, &now);
 	if_freenameindex(all);
 	h->refused = now;

@@ -115,7 +115,8 @@ static void entry_print(int entry, enum nft_purpose purpose, const struct flow_n
 		       counter_name(entry, name));
 	(void)fprintf(to, "add counter " NFT_TABLE " %s\n", name);
 	for (int class = 0; class < NFT_CLASSES; class ++)
-		(void)nft_match_print(n, class, nft_chain(purpose, n->family, class), then, to);
+		nft_match_print(n, class, NFT_WHOLE, nft_chain(purpose, n->family, class), then,
+				to);
 }
 
 static void default_print(int d, enum flow_family family, FILE *to)

@@ -94,6 +94,8 @@ bool nft_then_make(const struct flow_actions *a, struct plan_then *ret, struct e
 		return err_at(e, 0, 0,
 			      "going on with later rules (traffic-action bit 47) is not enforced "
 			      "with nftables");
+	if (a->interface_sets > 0)
+		return err_at(e, 0, 0, "interface-set is not enforced with nftables");
 	octets = ret->rate[XDP_UNIT_OCTETS];
 	packets = ret->rate[XDP_UNIT_PACKETS];
 	if (octets > 0 && packets > 0)
@@ -405,12 +407,13 @@ static void add_guards(struct conditions *c, const struct flow_normal *n)
 	end_part(c);
 }
 
-static void conditions_make(const struct flow_normal *n, struct conditions *c)
+static void conditions_make(const struct flow_normal *n, enum nft_part part, struct conditions *c)
 {
 	bool ipv6 = n->family == FLOW_IPV6;
 
 	begin(c);
-	add_prefix(c, &n->destination, ipv6 ? 192 : 128, ipv6 ? 16 : 4);
+	if (part == NFT_WHOLE)
+		add_prefix(c, &n->destination, ipv6 ? 192 : 128, ipv6 ? 16 : 4);
 	add_prefix(c, &n->source, ipv6 ? 64 : 96, ipv6 ? 16 : 4);
 	/* What cannot be had otherwise is first to have lines. */
 	if (n->has_fragment)
@@ -428,19 +431,34 @@ static void conditions_make(const struct flow_normal *n, struct conditions *c)
 	add_guards(c, n);
 }
 
-unsigned nft_match_print(const struct flow_nlri *nlri, enum nft_class class, const char *chain,
-			 const char *then, FILE *to)
+/* False: it matches no packet of the class. */
+static bool match_make(const struct flow_nlri *nlri, enum nft_class class, enum nft_part part,
+		       struct conditions *c)
 {
-	static struct conditions c;
-	struct flow_normal n;
+	static struct flow_normal n;
 
 	if (!flow_normal_make(nlri, &n, NULL))
-		return 0;
+		return false;
 	if (class == NFT_NONE && (n.has_tcp_flags || asks_ports(&n) || asks_icmp(&n)))
-		return 0;
-	conditions_make(&n, &c);
-	if (c.never)
-		return 0;
+		return false;
+	conditions_make(&n, part, c);
+	return !c->never;
+}
+
+unsigned nft_match_lines(const struct flow_nlri *n, enum nft_class class)
+{
+	static struct conditions c;
+
+	return match_make(n, class, NFT_WHOLE, &c) ? c.lines : 0;
+}
+
+void nft_match_print(const struct flow_nlri *n, enum nft_class class, enum nft_part part,
+		     const char *chain, const char *then, FILE *to)
+{
+	static struct conditions c;
+
+	if (!match_make(n, class, part, &c))
+		return;
 	for (unsigned line = 0; line < c.lines; line++) {
 		unsigned rest = line;
 
@@ -453,7 +471,6 @@ unsigned nft_match_print(const struct flow_nlri *nlri, enum nft_class class, con
 		}
 		(void)fprintf(to, " %s\n", then);
 	}
-	return c.lines;
 }
 
 /* ---- Verdicts ------------------------------------------------------------------------- */

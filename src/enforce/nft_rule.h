@@ -23,10 +23,16 @@ bool nft_then_make(const struct flow_actions *a, struct plan_then *ret, struct e
 /* Does it need to see packets as they were on the wire, each by itself? */
 bool nft_needs_whole(const struct flow_nlri *n, const struct plan_then *t);
 
-/* The lines that add to a chain what the rule, of which nft_match_fits is true, matches of the
- * packets of a class, each ending in `then`; how many. */
-unsigned nft_match_print(const struct flow_nlri *n, enum nft_class class, const char *chain,
-			 const char *then, FILE *to);
+enum nft_part {
+	NFT_WHOLE,
+	NFT_BUT_DESTINATION /* which has been looked at */
+};
+
+/* How many lines the rule, of which nft_match_fits is true, takes for the packets of a class. */
+unsigned nft_match_lines(const struct flow_nlri *n, enum nft_class class);
+/* Adds them to a chain, each ending in `then`. */
+void nft_match_print(const struct flow_nlri *n, enum nft_class class, enum nft_part part,
+		     const char *chain, const char *then, FILE *to);
 /* The lines that fill the chain of that number: counts, protected flows and verdicts, and behind
  * them, where no packet comes, the rule itself in comments, for nft_table_read. */
 void nft_then_print(const struct flow_nlri *n, const struct plan_then *t, int number, FILE *to);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/str.h"
+#include "enforce/nft_count.h"
 #include "enforce/nft_hook.h"
 #include "enforce/nft_protect.h"
 #include "enforce/nft_run.h"
@@ -17,19 +18,6 @@ static const char *text_of(const json_t *o, const char *key)
 	const char *text = json_string_value(json_object_get(o, key));
 
 	return text != NULL ? text : "";
-}
-
-/* The N of a name WORD followed by N; 0: it is none. */
-static int number_in(const char *name, const char *word)
-{
-	size_t len = strlen(word);
-	char *end;
-	long n;
-
-	if (strncmp(name, word, len) != 0)
-		return 0;
-	n = strtol(name + len, &end, 10);
-	return *end == '\0' && n > 0 && n < INT_MAX ? (int)n : 0;
 }
 
 bool nft_table_there(bool *ret_there, struct err *e)
@@ -100,7 +88,7 @@ static bool rule_ends(struct reading *r, struct err *e)
 
 static bool rule_begins(struct reading *r, const char *chain, struct err *e)
 {
-	int number = number_in(chain, "rule");
+	int number = nft_number_in(chain, "rule");
 
 	if (number == r->number)
 		return true;
@@ -206,6 +194,8 @@ bool nft_table_read(struct nft_found *f, struct err *e)
 		const json_t *rule = json_object_get(o, "rule");
 
 		read_chain(f, text_of(json_object_get(o, "chain"), "name"));
+		nft_left_chain(&f->left, text_of(json_object_get(o, "chain"), "name"));
+		nft_left_map(&f->left, text_of(json_object_get(o, "map"), "name"));
 		read_counter(f, text_of(json_object_get(o, "counter"), "name"));
 		ok = ok && (rule == NULL || read_rule(&r, rule, e));
 	}
@@ -216,49 +206,4 @@ bool nft_table_read(struct nft_found *f, struct err *e)
 	       err_at(e, 0, 0,
 		      "there is a table " NFT_TABLE " that headgate-enforce has not made; "
 		      "it stays, and no rules are enforced");
-}
-
-/* ---- Counts --------------------------------------------------------------------------- */
-
-/* What a counter counts; false: none of ours. */
-static bool read_name(const char *name, enum nft_counter *ret_what, int *ret_number)
-{
-	static const struct {
-		const char *word;
-		enum nft_counter what;
-	} words[] = { { "matched", NFT_MATCHED }, { "dropped", NFT_DROPPED } };
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		*ret_what = words[i].what;
-		*ret_number = number_in(name, words[i].word);
-		if (*ret_number > 0)
-			return true;
-	}
-	*ret_what = NFT_SAVED;
-	*ret_number = nft_protect_entry(name);
-	return *ret_number >= 0;
-}
-
-bool nft_table_count(void (*count)(void *ctx, enum nft_counter what, int number, uint64_t packets,
-				   uint64_t octets),
-		     void *ctx, struct err *e)
-{
-	json_t *list = nft_list("list counters table " NFT_TABLE "\n", e), *o;
-	size_t i;
-
-	if (list == NULL)
-		return false;
-	json_array_foreach(list, i, o)
-	{
-		const json_t *c = json_object_get(o, "counter");
-		enum nft_counter what;
-		int number;
-
-		if (read_name(text_of(c, "name"), &what, &number))
-			count(ctx, what, number,
-			      (uint64_t)json_integer_value(json_object_get(c, "packets")),
-			      (uint64_t)json_integer_value(json_object_get(c, "bytes")));
-	}
-	json_decref(list);
-	return true;
 }

@@ -7,17 +7,19 @@
 
 #include "base/err.h"
 #include "enforce/enforce.h"
+#include "enforce/nft_dispatch.h"
 #include "enforce/nft_rule.h"
 #include "enforce/xdp_protect.h"
 
 enum {
-	NFT_LAYOUT = 2 /* raised when what nft_table_read reads is written in another way */
+	NFT_LAYOUT = 3 /* raised when what nft_table_read reads is written in another way */
 };
 
 struct nft_found {
 	char epoch[XDP_EPOCH_MAX];
 	unsigned hooks[ENFORCE_INTERFACES_MAX]; /* numbers of the interfaces with a base chain */
 	size_t hook_count;
+	struct nft_left left;    /* what leads to rules; to be freed */
 	bool saved[XDP_ENTRIES]; /* protected flows with a counter */
 	/* A rule that is there; false, with the reason, to end it. */
 	bool (*rule)(void *ctx, int number, const struct flow_nlri *n, const struct plan_then *t,
@@ -30,16 +32,5 @@ bool nft_table_there(bool *ret_there, struct err *e);
 /* Says, in a chain that no packet comes to, whose rules these are. */
 void nft_table_mark(const char *epoch, FILE *to);
 bool nft_table_read(struct nft_found *f, struct err *e);
-
-enum nft_counter {
-	NFT_MATCHED, /* by a rule's number */
-	NFT_DROPPED, /* of these */
-	NFT_SAVED    /* by the entry of a protected flow */
-};
-
-/* Calls count for each counter. */
-bool nft_table_count(void (*count)(void *ctx, enum nft_counter what, int number, uint64_t packets,
-				   uint64_t octets),
-		     void *ctx, struct err *e);
 
 #endif

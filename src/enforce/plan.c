@@ -44,11 +44,6 @@ static bool asks_redirect_ip(const struct flow_actions *a)
 	return a->redirect == FLOW_REDIRECT_IP;
 }
 
-static bool asks_interface_set(const struct flow_actions *a)
-{
-	return a->interface_sets > 0;
-}
-
 static bool asks_no_number(const struct flow_actions *a)
 {
 	return (a->has_rate_bytes && isnan(a->rate_bytes)) ||
@@ -72,7 +67,6 @@ static const struct plan_refusal refusals[] = {
 	{ asks_copy, "copy to an address is not enforced" },
 	{ asks_redirect_ip, "redirect to an address is not enforced" },
 	{ asks_sample, "sample is not enforced" },
-	{ asks_interface_set, "interface-set is not enforced" },
 	{ asks_no_number, "the rate is not a number" },
 	{ asks_infinity, "the rate is infinite" },
 	{ asks_too_little, "the rate is below one in 4096 seconds" },
@@ -107,7 +101,8 @@ bool plan_then_make(const struct flow_actions *a, struct plan_then *ret, struct 
 bool plan_then_equal(const struct plan_then *a, const struct plan_then *b)
 {
 	return a->kind == b->kind && a->marks == b->marks && a->dscp == b->dscp &&
-	       a->more == b->more && a->rate[XDP_UNIT_OCTETS] == b->rate[XDP_UNIT_OCTETS] &&
+	       a->more == b->more && a->groups == b->groups &&
+	       a->rate[XDP_UNIT_OCTETS] == b->rate[XDP_UNIT_OCTETS] &&
 	       a->rate[XDP_UNIT_PACKETS] == b->rate[XDP_UNIT_PACKETS];
 }
 
@@ -136,14 +131,16 @@ static void rate_write(float rate, double units, struct xdp_rate *ret)
 
 void plan_then_write(const struct plan_then *t, struct xdp_then *ret)
 {
-	*ret = (struct xdp_then){ .kind = t->kind, .marks = t->marks, .dscp = t->dscp };
+	*ret = (struct xdp_then){
+		.kind = t->kind, .marks = t->marks, .dscp = t->dscp, .groups = t->groups
+	};
 	for (int i = 0; i < XDP_UNITS; i++)
 		rate_write(t->rate[i], burst_units[i], &ret->rate[i]);
 }
 
 __u64 plan_then_verdict(const struct plan_then *t, uint32_t number)
 {
-	return number | (t->more ? XDP_VERDICT_MORE : 0);
+	return number | (t->more ? XDP_VERDICT_MORE : 0) | (t->groups != 0 ? XDP_VERDICT_SOME : 0);
 }
 
 void plan_then_read(const struct xdp_then *x, __u64 verdict, struct plan_then *ret)
@@ -151,7 +148,8 @@ void plan_then_read(const struct xdp_then *x, __u64 verdict, struct plan_then *r
 	*ret = (struct plan_then){ .kind = x->kind,
 				   .marks = x->marks,
 				   .dscp = x->dscp,
-				   .more = (verdict & XDP_VERDICT_MORE) != 0 };
+				   .more = (verdict & XDP_VERDICT_MORE) != 0,
+				   .groups = x->groups };
 	for (int i = 0; i < XDP_UNITS; i++)
 		memcpy(&ret->rate[i], &x->rate[i].rate, sizeof(ret->rate[i]));
 }
@@ -187,8 +185,6 @@ bool plan_rule_make(const struct flow_nlri *nlri, struct xdp_rule *ret, struct e
 {
 	struct flow_normal n;
 
-	if (nlri->vpn)
-		return err_at(e, 0, 0, "rules of a VPN are not enforced");
 	if (!flow_normal_make(nlri, &n, e))
 		return false;
 	if (n.span_count > XDP_SPANS_MAX)

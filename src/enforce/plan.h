@@ -16,7 +16,8 @@ struct plan_then {
 	float rate[XDP_UNITS]; /* a second; with XDP_THEN_RATE, 0: no limit of this unit */
 	bool marks;            /* what passes gets this DSCP; never with XDP_THEN_DISCARD */
 	uint8_t dscp;
-	bool more; /* later rules are tried too */
+	bool more;       /* later rules are tried too */
+	uint64_t groups; /* at interfaces in one of these (groups.h); 0: at all */
 };
 
 /* What a backend can do exactly; false, with the reason, for what it cannot. */
@@ -25,7 +26,8 @@ struct plan_able {
 	bool (*then)(const struct flow_actions *a, struct plan_then *ret, struct err *e);
 };
 
-/* False, with the reason, when the actions cannot be had exactly. */
+/* False, with the reason, when the actions cannot be had exactly.  Where they are in force is left
+ * open. */
 bool plan_then_make(const struct flow_actions *a, struct plan_then *ret, struct err *e);
 bool plan_then_equal(const struct plan_then *a, const struct plan_then *b);
 void plan_then_write(const struct plan_then *t, struct xdp_then *ret);

@@ -55,8 +55,14 @@ bool privilege_suffices_bpf(struct err *e)
 {
 	uint64_t have;
 
-	if (get(&have) && !has(have, CAP_SYS_ADMIN) && !has(have, CAP_BPF))
+	if (!get(&have) || has(have, CAP_SYS_ADMIN))
+		return true;
+	if (!has(have, CAP_BPF))
 		return err_at(e, 0, 0, "CAP_BPF is missing: no program and no map can be loaded");
+	if (!has(have, CAP_PERFMON))
+		return err_at(e, 0, 0,
+			      "CAP_PERFMON is missing: the kernel's verifier refuses what the "
+			      "program does with pointers");
 	return true;
 }
 
@@ -77,7 +83,7 @@ bool privilege_drop(struct err *e)
 
 	if (!get(&have))
 		return err_at(e, 0, 0, "capget: %s", strerror(errno));
-	if (!has(have, CAP_BPF))
+	if (!has(have, CAP_BPF) || !has(have, CAP_PERFMON))
 		keep |= BIT(CAP_SYS_ADMIN);
 	return bound(have, keep, e) &&
 	       (set(have & keep) || err_at(e, 0, 0, "capset: %s", strerror(errno)));

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* reach.c - see reach.h.
  *
- * Each bit says "some destination of this length", and user space counts how many: a bit is set
- * with the first and cleared with the last.  A bit too many costs a packet a probe, one too few
- * would be wrong, so a bit is set when its node is there and cleared before it goes.
+ * Each bit says "some destination of this length", of whichever VRF, and user space counts how
+ * many: a bit is set with the first and cleared with the last.  A bit too many costs a packet a
+ * probe, one too few would be wrong, so a bit is set when its node is there and cleared before it
+ * goes.
  *
  * When blocks run out, the bits of a /16 as a whole have to do.
  */
@@ -16,18 +17,23 @@
 bool reach_init(struct reach *r, struct xdp_tables *t)
 {
 	*r = (struct reach){ .t = t };
+	r->ipv4_short = calloc(REACH_SHORT, sizeof(*r->ipv4_short));
+	r->ipv4_middle = calloc(XDP_DEEP_BLOCKS, sizeof(*r->ipv4_middle));
 	r->ipv4 = calloc(XDP_IPV4_CELLS, sizeof(*r->ipv4));
 	r->ipv4_deep = calloc(XDP_DEEP, sizeof(*r->ipv4_deep));
 	r->ipv6_32 = calloc(XDP_IPV6_CELLS, sizeof(*r->ipv6_32));
 	r->ipv6_48 = calloc(XDP_IPV6_CELLS, sizeof(*r->ipv6_48));
 	r->ipv6_64 = calloc(XDP_IPV6_CELLS, sizeof(*r->ipv6_64));
-	return space_init(&r->blocks, XDP_DEEP_BLOCKS) && r->ipv4 != NULL && r->ipv4_deep != NULL &&
+	return space_init(&r->blocks, XDP_DEEP_BLOCKS) && r->ipv4_short != NULL &&
+	       r->ipv4_middle != NULL && r->ipv4 != NULL && r->ipv4_deep != NULL &&
 	       r->ipv6_32 != NULL && r->ipv6_48 != NULL && r->ipv6_64 != NULL;
 }
 
 void reach_done(struct reach *r)
 {
 	space_done(&r->blocks);
+	free(r->ipv4_short);
+	free(r->ipv4_middle);
 	free(r->ipv4);
 	free(r->ipv4_deep);
 	free(r->ipv6_32);
@@ -64,6 +70,19 @@ static int count(uint32_t *counter, bool on)
 	return --*counter == 0 ? -1 : 0;
 }
 
+/* The same of VRFs, which are no more than an octet holds. */
+static bool turns(uint8_t *counter, bool on)
+{
+	*counter = (uint8_t)(on ? *counter + 1 : *counter - 1);
+	return *counter == on;
+}
+
+/* A number for each prefix of up to length bits of a word of so many. */
+static uint32_t prefix_number(uint32_t word, unsigned bits, unsigned length)
+{
+	return UINT32_C(1) << length | word >> (bits - length);
+}
+
 /* ---- IPv4 ----------------------------------------------------------------------------- */
 
 /* The cells of one block that a prefix of 17 bits or more covers, or is in. */
@@ -80,6 +99,8 @@ static void deep_change(struct reach *r, uint32_t block, uint32_t address, unsig
 			set_deep(&r->t->ipv4_deep[first], 32 - length, on);
 		return;
 	}
+	if (!turns(&r->ipv4_middle[block][prefix_number(address >> 8 & 0xff, 8, length - 16)], on))
+		return;
 	for (uint32_t i = 0; i < n; i++)
 		set_deep(&r->t->ipv4_deep[first + i], 32 - length, on);
 }
@@ -125,6 +146,8 @@ static void ipv4_change(struct reach *r, uint32_t address, unsigned length, bool
 		ipv4_long(r, address, length, on);
 		return;
 	}
+	if (!turns(&r->ipv4_short[prefix_number(first, 16, length)], on))
+		return;
 	for (uint32_t i = 0; i < n; i++)
 		set_bit(&r->t->ipv4[first + i].lengths, 32 - length, on);
 }

@@ -9,9 +9,16 @@
 #include "enforce/sets.h"
 #include "enforce/xdp_tables.h"
 
+enum {
+	REACH_SHORT = 1 << 17, /* prefixes */
+	REACH_MIDDLE = 1 << 9
+};
+
 struct reach {
 	struct xdp_tables *t;
 	struct space blocks;
+	/* How many VRFs have this prefix: of up to 16 bits, and of 17 to 24 by its cell's block. */
+	uint8_t *ipv4_short, (*ipv4_middle)[REACH_MIDDLE];
 	uint32_t (*ipv4)[16];     /* nodes with lengths from 17 on, by cell and 32 - length */
 	uint16_t (*ipv4_deep)[8]; /* those from 25 on, by the cell's block's cell */
 	uint32_t (*ipv6_32)[16], (*ipv6_48)[17], (*ipv6_64)[64]; /* by cell and bit */
@@ -24,7 +31,7 @@ void reach_done(struct reach *r);
 /* Packets for this destination try its mask from now on; the node is there.  Masks with an offset
  * are not this file's: they are a set. */
 void reach_add(struct reach *r, uint16_t mask, const uint64_t address[2]);
-/* No destination with this mask and address is left. */
+/* This destination is no more.  With another VRF it may be there still. */
 void reach_remove(struct reach *r, uint16_t mask, const uint64_t address[2]);
 void reach_grace(struct reach *r);
 

@@ -24,6 +24,7 @@ struct seen {
 /* The node whose list is being walked. */
 struct at {
 	uint32_t number;
+	unsigned vrf;
 	bool ipv6;
 	struct box_prefix destination, source;
 	uint64_t filter; /* a packet without one of these bits does not get to the list */
@@ -56,6 +57,7 @@ static bool store_rule(const struct readback_kernel *k, uint32_t slot, uint8_t o
 	if (!s->in_force || len == 0 || len > XDP_NLRI_MAX)
 		return false;
 	*ret = (struct flow_nlri){ .family = s->family == XDP_IPV6 ? FLOW_IPV6 : FLOW_IPV4,
+				   .vpn = s->vrf != 0,
 				   .octets = octets,
 				   .len = len };
 	for (;;) {
@@ -127,6 +129,8 @@ static const char *judge(const struct walk *w, const struct flow_nlri *n)
 
 	if (!box_make(n, &rule, NULL))
 		return "the store has a rule that cannot be enforced";
+	if (w->k->store[w->slot].vrf != w->at.vrf)
+		return "packets of another VRF find it";
 	if (rule.ipv6 != w->at.ipv6 || !same_prefix(&rule.destination, &w->at.destination) ||
 	    !same_prefix(&rule.source, &w->at.source))
 		return "packets find it under other prefixes";
@@ -389,7 +393,9 @@ static struct box_prefix node_prefix(const struct xdp_node *n)
 
 static bool is_root(uint32_t number)
 {
-	return number == XDP_NODE_IPV4 || number == XDP_NODE_IPV6;
+	uint32_t vrf = number / XDP_ROOT_STRIDE;
+
+	return number == xdp_root(vrf, XDP_IPV4) || number == xdp_root(vrf, XDP_IPV6);
 }
 
 /* Those that are no node are left as they are. */
@@ -397,7 +403,7 @@ static bool is_node(const struct xdp_tables *t, uint32_t number)
 {
 	uint16_t mask = t->node[number].mask & (uint16_t)~XDP_MASK_SOURCE;
 
-	return number >= XDP_NODE_FIRST && mask != 0 && t->node[number].mask != XDP_MASK_GONE &&
+	return number != 0 && mask != 0 && t->node[number].mask != XDP_MASK_GONE &&
 	       mask < XDP_MASK_IPV6 + XDP_MASK_LENGTHS * XDP_MASK_LENGTHS;
 }
 
@@ -415,16 +421,21 @@ static bool gets_there(const struct xdp_tables *t, uint32_t number, const struct
 /* A destination, or a root.  False: there is no such node. */
 static bool at_destination(const struct xdp_tables *t, uint32_t number, struct at *ret)
 {
+	uint32_t root = number;
+
 	*ret = (struct at){ .number = number, .filter = t->node[number % XDP_NODES].filter };
-	if (is_root(number)) {
-		ret->ipv6 = number == XDP_NODE_IPV6;
-		return true;
+	if (number < XDP_NODES && is_node(t, number) && !(t->node[number].mask & XDP_MASK_SOURCE)) {
+		ret->destination = node_prefix(&t->node[number]);
+		root = t->node[number].parent;
 	}
-	if (number >= XDP_NODES || !is_node(t, number) || t->node[number].mask & XDP_MASK_SOURCE)
+	if (!is_root(root))
 		return false;
-	ret->destination = node_prefix(&t->node[number]);
-	ret->ipv6 = ret->destination.mask >= XDP_MASK_IPV6;
-	if (!gets_there(t, number, &ret->destination))
+	ret->vrf = root / XDP_ROOT_STRIDE;
+	ret->ipv6 = root == xdp_root(ret->vrf, XDP_IPV6);
+	if (root == number)
+		return true;
+	if (ret->ipv6 != (ret->destination.mask >= XDP_MASK_IPV6) ||
+	    !gets_there(t, number, &ret->destination))
 		ret->fault = "packets do not get to its destination";
 	return true;
 }
@@ -456,13 +467,13 @@ static void tell(struct walk *w, uint32_t slot)
 	if (!k->store[slot].in_force && !w->seen[slot].found)
 		return;
 	if (!store_rule(k, slot, w->octets[0], &n)) {
-		k->found(k->ctx, slot, NULL, fault != NULL ? fault : "the store is damaged");
+		k->found(k->ctx, slot, NULL, 0, fault != NULL ? fault : "the store is damaged");
 		return;
 	}
 	/* No packet has to find what matches none. */
 	if (!w->seen[slot].found && !(box_make(&n, &rule, NULL) && rule.count == 0))
 		fault = "no packet finds it";
-	k->found(k->ctx, slot, &n, fault);
+	k->found(k->ctx, slot, &n, k->store[slot].vrf, fault);
 }
 
 bool readback(const struct readback_kernel *k)
@@ -474,7 +485,7 @@ bool readback(const struct readback_kernel *k)
 	if (ok) {
 		w->k = k;
 		w->seen = seen;
-		for (uint32_t i = XDP_NODE_IPV4; i < XDP_NODES; i++)
+		for (uint32_t i = 1; i < XDP_NODES; i++)
 			if (at_node(k->t, i, &w->at))
 				take_list(w, &k->t->node[i]);
 		for (uint32_t slot = 0; slot < XDP_SLOTS; slot++)

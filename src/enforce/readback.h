@@ -21,8 +21,9 @@ struct readback_kernel {
 	void *ctx;
 	bool (*read_full)(void *ctx, uint32_t number, struct xdp_rule *ret);
 	/* A slot that is in the store or in the tables.  n NULL: the store has no rule there.
-	 * fault NULL: packets find this rule, and exactly it. */
-	void (*found)(void *ctx, uint32_t slot, const struct flow_nlri *n, const char *fault);
+	 * fault NULL: packets of this VRF find this rule, and exactly it. */
+	void (*found)(void *ctx, uint32_t slot, const struct flow_nlri *n, unsigned vrf,
+		      const char *fault);
 };
 
 /* Visits slots in their order.  The tables must not be changed meanwhile.  False when memory is

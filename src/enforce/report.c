@@ -33,6 +33,9 @@ void report_init(struct report *r, const struct enforce_options *o)
 	bool one = o->interface_count == 1 && strchr(o->interfaces[0], '*') == NULL;
 	char host[40] = "";
 
+	for (size_t i = 0; i < o->vrf_count; i++)
+		one &= o->vrfs[i].interface_count == 0;
+
 	*r = (struct report){ 0 };
 	(void)gethostname(host, sizeof(host) - 1);
 	(void)snprintf(r->name, sizeof(r->name), "%s%s%s", host, one ? "/" : "",
@@ -97,19 +100,47 @@ const char *report_nlri_hex(const struct flow_nlri *n, char buf[REPORT_NLRI_HEX]
 	return buf;
 }
 
-/* Of all slots that the rule has had. */
-static struct xdp_counters counters_of(const struct rule *r)
+/* What is said of an NLRI: of all VRFs that import it, and not enforced unless it is in each. */
+struct summary {
+	const struct rule *worst;
+	bool reported; /* with what each of them says */
+	struct xdp_counters counters;
+};
+
+static void add_counters(struct xdp_counters *to, const struct xdp_counters *c)
 {
-	return (struct xdp_counters){
-		.packets = r->before.packets + r->now.packets,
-		.octets = r->before.octets + r->now.octets,
-		.dropped_packets = r->before.dropped_packets + r->now.dropped_packets,
-		.dropped_octets = r->before.dropped_octets + r->now.dropped_octets,
-	};
+	to->packets += c->packets;
+	to->octets += c->octets;
+	to->dropped_packets += c->dropped_packets;
+	to->dropped_octets += c->dropped_octets;
 }
 
-static json_t *rule_object(const struct rule *r, const struct xdp_counters *c)
+/* With all slots that it has had. */
+static void add_rule(struct summary *s, const struct rule *r)
 {
+	add_counters(&s->counters, &r->before);
+	add_counters(&s->counters, &r->now);
+	s->reported &= r->reported;
+	if (s->worst->state != RULE_NOT_ENFORCED && r->state != RULE_ENFORCED)
+		s->worst = r;
+}
+
+static struct summary sum_up(const struct rule *first)
+{
+	struct summary s = { .worst = first, .reported = true };
+	const struct rule *r = first;
+
+	do {
+		add_rule(&s, r);
+		r = r->sibling;
+	} while (r != first);
+	return s;
+}
+
+static json_t *rule_object(const struct summary *s)
+{
+	const struct rule *r = s->worst;
+	const struct xdp_counters *c = &s->counters;
 	char hex[REPORT_NLRI_HEX];
 
 	return json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I}", "family",
@@ -165,16 +196,21 @@ static void flush(struct sending *s)
 static void add_changed(struct rule *r, void *ctx)
 {
 	struct sending *s = ctx;
-	struct xdp_counters c = counters_of(r);
+	struct summary now;
 
-	if (r->reported && r->reported_state == r->state &&
-	    memcmp(&r->reported_counters, &c, sizeof(c)) == 0)
+	if (rule_first(r) != r)
 		return;
-	if (!s->ok || json_array_append_new(s->rules, rule_object(r, &c)) < 0)
+	now = sum_up(r);
+	if (now.reported && r->reported_state == now.worst->state &&
+	    memcmp(&r->reported_counters, &now.counters, sizeof(now.counters)) == 0)
 		return;
+	if (!s->ok || json_array_append_new(s->rules, rule_object(&now)) < 0)
+		return;
+	for (struct rule *at = r->sibling; at != r; at = at->sibling)
+		at->reported = true;
 	r->reported = true;
-	r->reported_state = r->state;
-	r->reported_counters = c;
+	r->reported_state = now.worst->state;
+	r->reported_counters = now.counters;
 	s->octets += 2 * r->nlri.len + 256;
 	if (s->octets >= REPORT_OCTETS)
 		flush(s);
@@ -206,7 +242,7 @@ bool report_rules(struct report *r, struct rule *const *list, size_t n, struct e
 	if (s.rules == NULL)
 		return err_at(e, 0, 0, "out of memory");
 	for (size_t i = 0; i < n; i++)
-		add_changed(list[i], &s);
+		add_changed(rule_first(list[i]), &s);
 	flush(&s);
 	json_decref(s.rules);
 	return s.ok;

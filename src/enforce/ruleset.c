@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* ruleset.c - see ruleset.h.  A rule is what its NLRI's octets say; family and kind belong to the
- * key.
+/* ruleset.c - see ruleset.h.  A rule is what its NLRI's octets say; family, kind and VRF belong to
+ * the key.
  */
 #include "enforce/ruleset.h"
 
@@ -19,7 +19,7 @@ static uint64_t key_hash(const struct ruleset *rs, const struct flow_nlri *n)
 	return map_hash(n->octets, n->len, rs->seed ^ ((uint64_t)n->family << 1 | n->vpn));
 }
 
-static bool key_equal(const struct map_node *n, const void *key)
+static bool nlri_equal(const struct map_node *n, const void *key)
 {
 	const struct rule *r = (const struct rule *)((const char *)n - offsetof(struct rule, node));
 
@@ -40,14 +40,41 @@ void ruleset_init(struct ruleset *rs, uint64_t seed)
 	*rs = (struct ruleset){ .seed = seed, .able = &plan_able_xdp };
 }
 
-struct rule *ruleset_find(const struct ruleset *rs, const struct flow_nlri *n)
+struct rule *ruleset_find_any(const struct ruleset *rs, const struct flow_nlri *n)
 {
-	struct map_node *found = map_find(&rs->map, key_hash(rs, n), key_equal, n);
+	struct map_node *found = map_find(&rs->map, key_hash(rs, n), nlri_equal, n);
 
 	return found != NULL ? rule_of(found) : NULL;
 }
 
-static struct rule *rule_new(const struct plan_able *able, const struct flow_nlri *n)
+static struct rule *find_sibling(struct rule *any, unsigned vrf)
+{
+	struct rule *r = any;
+
+	while (r != NULL && r->vrf != vrf)
+		r = r->sibling != any ? r->sibling : NULL;
+	return r;
+}
+
+struct rule *ruleset_find_in(const struct ruleset *rs, const struct flow_nlri *n, unsigned vrf)
+{
+	return find_sibling(ruleset_find_any(rs, n), vrf);
+}
+
+struct rule *ruleset_find(const struct ruleset *rs, const struct flow_nlri *n)
+{
+	return ruleset_find_in(rs, n, 0);
+}
+
+static bool match_fits(const struct plan_able *able, const struct flow_nlri *n, unsigned vrf,
+		       struct err *e)
+{
+	if (!able->match(n, e))
+		return false;
+	return !n->vpn || vrf != 0 || err_at(e, 0, 0, "no VRF here imports its route targets");
+}
+
+static struct rule *rule_new(const struct ruleset *rs, const struct flow_nlri *n, unsigned vrf)
 {
 	struct rule *r = calloc(1, sizeof(*r) + n->len);
 	struct err e = { 0 };
@@ -57,10 +84,12 @@ static struct rule *rule_new(const struct plan_able *able, const struct flow_nlr
 	memcpy(r->octets, n->octets, n->len);
 	r->nlri = *n;
 	r->nlri.octets = r->octets;
+	r->sibling = r;
 	r->slot = r->action = r->source = -1;
 	r->origin = 1;
-	r->able = able;
-	r->match_ok = able->match(&r->nlri, &e);
+	r->in = rs;
+	r->vrf = vrf;
+	r->match_ok = match_fits(rs->able, &r->nlri, vrf, &e);
 	if (!r->match_ok)
 		r->why_match = strdup(e.text);
 	return r;
@@ -68,15 +97,17 @@ static struct rule *rule_new(const struct plan_able *able, const struct flow_nlr
 
 static void rule_free(struct rule *r)
 {
+	if (r == NULL)
+		return;
 	free(r->why_match);
 	free(r->why_then);
 	free(r->why_table);
 	free(r);
 }
 
-struct rule *ruleset_need(struct ruleset *rs, const struct flow_nlri *n)
+struct rule *ruleset_need_in(struct ruleset *rs, const struct flow_nlri *n, unsigned vrf)
 {
-	struct rule *r = ruleset_find(rs, n);
+	struct rule *any = ruleset_find_any(rs, n), *r = find_sibling(any, vrf);
 
 	if (r != NULL)
 		return r;
@@ -84,12 +115,21 @@ struct rule *ruleset_need(struct ruleset *rs, const struct flow_nlri *n)
 		rs->too_many++;
 		return NULL;
 	}
-	r = rule_new(rs->able, n);
-	if (r != NULL && !map_insert(&rs->map, &r->node, key_hash(rs, n))) {
+	r = rule_new(rs, n, vrf);
+	if (r == NULL || !map_insert(&rs->map, &r->node, key_hash(rs, n))) {
 		rule_free(r);
 		return NULL;
 	}
+	if (any != NULL) {
+		r->sibling = any->sibling;
+		any->sibling = r;
+	}
 	return r;
+}
+
+struct rule *ruleset_need(struct ruleset *rs, const struct flow_nlri *n)
+{
+	return ruleset_need_in(rs, n, 0);
 }
 
 void ruleset_touch(struct ruleset *rs, struct rule *r)
@@ -123,8 +163,23 @@ static void untouch(struct ruleset *rs, struct rule *r)
 	rs->touched[i - 1] = rs->touched[--rs->touched_count];
 }
 
+struct rule *rule_first(struct rule *r)
+{
+	struct rule *first = r;
+
+	for (struct rule *at = r->sibling; at != r; at = at->sibling)
+		if (at->vrf < first->vrf)
+			first = at;
+	return first;
+}
+
 void ruleset_remove(struct ruleset *rs, struct rule *r)
 {
+	struct rule *before = r;
+
+	while (before->sibling != r)
+		before = before->sibling;
+	before->sibling = r->sibling;
 	untouch(rs, r);
 	map_remove(&rs->map, &r->node);
 	rule_free(r);
@@ -165,10 +220,13 @@ void ruleset_done(struct ruleset *rs)
 void rule_set_then(struct rule *r, const struct flow_actions *a)
 {
 	struct err e = { 0 };
+	uint64_t groups = 0;
 
-	r->then_ok = r->able->then(a, &r->then, &e);
+	r->then_ok =
+		r->in->able->then(a, &r->then, &e) && groups_of_rule(r->in->groups, a, &groups, &e);
 	if (r->monitor)
 		r->then = (struct plan_then){ .kind = XDP_THEN_ACCEPT, .more = a->more };
+	r->then.groups = groups;
 	free(r->why_then);
 	r->why_then = r->then_ok ? NULL : strdup(e.text);
 	r->reported = false;

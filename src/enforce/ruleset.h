@@ -8,6 +8,8 @@
 #include <stdint.h>
 
 #include "base/map.h"
+#include "enforce/enforce.h"
+#include "enforce/groups.h"
 #include "enforce/plan.h"
 #include "enforce/xdp_maps.h"
 #include "flow/flow.h"
@@ -25,9 +27,12 @@ enum rule_state {
 
 struct index_rule;
 
+struct ruleset;
+
 struct rule {
 	struct map_node node;
-	const struct plan_able *able;
+	struct rule *sibling; /* the next of those with this NLRI, round in a ring */
+	const struct ruleset *in;
 	bool wanted;    /* in force after the next change */
 	bool seen;      /* in the snapshot that is being read */
 	bool confirmed; /* named by the hub in its present epoch */
@@ -35,6 +40,7 @@ struct rule {
 	bool monitor;     /* counts and drops nothing: its source says so */
 	int source;       /* in the options; -1: none that is named, or not told yet */
 	uint32_t origin;  /* which source, kept in the kernel: never 0 */
+	unsigned vrf;     /* whose packets it is for, by its number in the kernel; 0: none's */
 	int slot, action; /* in the kernel; -1: not there */
 	struct plan_then then, installed;
 	enum rule_state state;
@@ -57,17 +63,28 @@ extern const struct plan_able plan_able_xdp;
 struct ruleset {
 	struct map map;
 	const struct plan_able *able; /* the backend's; XDP's at first */
+	const struct groups *groups;  /* the backend's; NULL: it has none */
 	uint64_t seed, too_many;
 	struct rule **touched;
 	size_t touched_count, touched_room;
 	bool touched_lost; /* memory was out: the next change has to look at all */
+	/* By VRF of the options: its number in the kernel; 0: the backend has no VRFs. */
+	uint8_t vrf[ENFORCE_VRFS_MAX];
 };
 
 void ruleset_init(struct ruleset *rs, uint64_t seed);
 void ruleset_done(struct ruleset *rs);
-struct rule *ruleset_find(const struct ruleset *rs, const struct flow_nlri *n);
+/* A rule of a VPN is one for each VRF that imports it.  One that none imports is in force nowhere;
+ * its VRF is 0, as is that of rules of no VPN. */
+struct rule *ruleset_find_any(const struct ruleset *rs, const struct flow_nlri *n);
+struct rule *ruleset_find_in(const struct ruleset *rs, const struct flow_nlri *n, unsigned vrf);
 /* The rule with this NLRI, made if need be; NULL when there is no room. */
+struct rule *ruleset_need_in(struct ruleset *rs, const struct flow_nlri *n, unsigned vrf);
+/* The same with VRF 0. */
+struct rule *ruleset_find(const struct ruleset *rs, const struct flow_nlri *n);
 struct rule *ruleset_need(struct ruleset *rs, const struct flow_nlri *n);
+/* Of those with this NLRI the one with the lowest VRF. */
+struct rule *rule_first(struct rule *r);
 void ruleset_remove(struct ruleset *rs, struct rule *r);
 /* Every rule, in no order; the visitor may remove the one it is given. */
 void ruleset_each(struct ruleset *rs, void (*visit)(struct rule *r, void *ctx), void *ctx);

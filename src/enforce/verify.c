@@ -66,10 +66,11 @@ static bool same_then(const struct verify *v, uint32_t slot, const struct plan_t
 	return memcmp(&there, &expected, sizeof(there)) == 0;
 }
 
-static void found(void *ctx, uint32_t slot, const struct flow_nlri *n, const char *fault)
+static void found(void *ctx, uint32_t slot, const struct flow_nlri *n, unsigned vrf,
+		  const char *fault)
 {
 	struct verify *v = ctx;
-	struct rule *r = n != NULL ? ruleset_find(v->rs, n) : NULL;
+	struct rule *r = n != NULL ? ruleset_find_in(v->rs, n, vrf) : NULL;
 
 	v->kernel++;
 	if (r != NULL)
@@ -90,11 +91,20 @@ static void forget_read_back(struct rule *r, void *ctx)
 	r->read_back = false;
 }
 
+/* The hub has told one rule, however many VRFs import it. */
+static bool is_told(const struct rule *r)
+{
+	for (const struct rule *at = r->sibling; at != r; at = at->sibling)
+		if (at->seen && at->vrf < r->vrf)
+			return false;
+	return r->seen;
+}
+
 static void count_wanted(struct rule *r, void *ctx)
 {
 	struct verify *v = ctx;
 
-	if (r->seen) {
+	if (is_told(r)) {
 		v->told.rules++;
 		v->told.digest += ctl_digest(r->nlri.octets, r->nlri.len);
 	}

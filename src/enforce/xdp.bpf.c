@@ -25,7 +25,9 @@ int headgate(struct xdp_md *ctx)
 
 	if (XDP_FAULT == XDP_FAULT_UNSAFE)
 		return *(const volatile int *)(long)ctx->data;
-	if (!parse_frame(ctx, &packet) || !lookup_first(&packet, &found))
+	if (MATCH_READ(hg_tables.grouped))
+		packet.interface = ctx->ingress_ifindex;
+	if (!parse_frame(ctx, &packet) || !lookup_first(ctx, &packet, &found))
 		return XDP_PASS;
 	found.monitor |= spare_monitored(ctx);
 	if (packet.taken_count > 0)

@@ -28,6 +28,7 @@ const char *const xdp_map_names[XDP_MAPS] = {
 	[XDP_MAP_FULL] = "hg_full",           [XDP_MAP_PROTECT] = "hg_protect",
 	[XDP_MAP_PROTECTED] = "hg_protected", [XDP_MAP_LOCALS] = "hg_locals",
 	[XDP_MAP_SAVED] = "hg_saved",         [XDP_MAP_MONITORED] = "hg_monitored",
+	[XDP_MAP_GROUPS] = "hg_groups",       [XDP_MAP_VRFS] = "hg_vrfs",
 };
 
 /* ---- Loading -------------------------------------------------------------------------- */
@@ -407,6 +408,30 @@ bool xdp_monitor_interface(struct xdp *x, unsigned ifindex, bool monitor)
 		return false;
 	x->protect->monitored = 1;
 	return true;
+}
+
+bool xdp_groups_set(struct xdp *x, struct groups *g, const struct enforce_group *list, size_t n,
+		    struct err *e)
+{
+	uint64_t in_use = 0;
+
+	for (uint32_t slot = 1; slot < XDP_SLOTS; slot++)
+		if (x->by_slot[slot] != NULL)
+			in_use |= x->by_slot[slot]->installed.groups;
+	if (!groups_make(g, x->control->group, list, n, in_use, e))
+		return false;
+	x->tables->grouped = n > 0;
+	return true;
+}
+
+bool xdp_groups_interface(struct xdp *x, unsigned ifindex, uint64_t groups)
+{
+	__u32 key = ifindex;
+	__u64 value = groups;
+
+	if (groups == 0)
+		return bpf_map_delete_elem(x->map[XDP_MAP_GROUPS], &key) == 0 || errno == ENOENT;
+	return bpf_map_update_elem(x->map[XDP_MAP_GROUPS], &key, &value, BPF_ANY) == 0;
 }
 
 const char *xdp_epoch(const struct xdp *x)

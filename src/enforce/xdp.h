@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "enforce/groups.h"
 #include "enforce/pins.h"
 #include "enforce/ruleset.h"
 #include "enforce/saved.h"
@@ -26,7 +27,9 @@ enum xdp_map {
 	XDP_MAP_PROTECTED,
 	XDP_MAP_LOCALS,
 	XDP_MAP_MONITORED,
+	XDP_MAP_GROUPS,
 	XDP_MAP_SAVED,
+	XDP_MAP_VRFS,
 	XDP_MAPS
 };
 
@@ -66,6 +69,11 @@ const struct saved *xdp_saved(struct xdp *x);
 void xdp_monitor_set(struct xdp *x, bool monitor);
 /* The same on one interface, before the program is attached there. */
 bool xdp_monitor_interface(struct xdp *x, unsigned ifindex, bool monitor);
+/* Numbers the file's groups of interfaces, after xdp_restore. */
+bool xdp_groups_set(struct xdp *x, struct groups *g, const struct enforce_group *list, size_t n,
+		    struct err *e);
+/* Those that one interface is in, before the program is attached there. */
+bool xdp_groups_interface(struct xdp *x, unsigned ifindex, uint64_t groups);
 const char *xdp_epoch(const struct xdp *x);
 void xdp_epoch_set(struct xdp *x, const char *epoch);
 

@@ -17,13 +17,6 @@
 #include "enforce/xdp_lookup.h"
 #include "enforce/xdp_parse.h"
 
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, XDP_ACTIONS);
-	__type(key, __u32);
-	__type(value, struct xdp_then);
-} hg_actions SEC(".maps");
-
 /* User space makes it as long as CPUs need.  Not the kernel's array per CPU, where a table of
  * pointers comes first, which is one more line of memory that no cache has. */
 struct {

@@ -7,7 +7,8 @@
  * is kept in one piece: a return costs 10 ns where returns are made safe.
  *
  * A rule that says to go on (RFC 8955 7.3) is taken down where it matches, and the search goes on
- * from there: other rules cost no more for it.
+ * from there; so it does behind a rule that is not in force at this interface.  Other rules cost no
+ * more for it.
  */
 #ifndef ENFORCE_XDP_LOOKUP_H
 #define ENFORCE_XDP_LOOKUP_H
@@ -18,6 +19,7 @@
 #include <bpf/bpf_helpers.h>
 
 #include "enforce/xdp_match.h"
+#include "enforce/xdp_protect.h"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -35,6 +37,27 @@ struct {
 	__type(value, __u64);
 } hg_verdicts SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, XDP_ACTIONS);
+	__type(key, __u32);
+	__type(value, struct xdp_then);
+} hg_actions SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, XDP_GROUPED);
+	__type(key, __u32);
+	__type(value, __u64);
+} hg_groups SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, XDP_INTERFACES);
+	__type(key, __u32);
+	__type(value, __u32);
+} hg_vrfs SEC(".maps");
+
 #define LOOKUP_NONE 0xffffffffU
 
 /* The number of the lowest bit; there is one.  BPF has no instruction for it. */
@@ -49,13 +72,31 @@ static __always_inline __u32 lookup_lowest(__u64 x)
 	return of_product[((x & -x) * 0x03f79d71b4cb0a89ULL) >> 58];
 }
 
-/* Takes a rule down that says to go on; its records come one behind the other, so that only the
- * last can be the same.  1: the search ends with it. */
-__attribute__((noinline)) int lookup_takes(__u32 slot, struct xdp_packet *p)
+/* Is the rule in force where the packet came in? */
+static __always_inline int lookup_is_here(__u64 verdict, const struct xdp_packet *p)
+{
+	__u32 number = (__u32)verdict, interface = p->interface;
+	const struct xdp_then *a = bpf_map_lookup_elem(&hg_actions, &number);
+	const __u64 *groups = bpf_map_lookup_elem(&hg_groups, &interface);
+
+	if (XDP_FAULT == XDP_FAULT_GROUPS)
+		return 1;
+	return a != NULL && groups != NULL && (a->groups & *groups) != 0;
+}
+
+/* A rule with flags: one that is not in force here has not matched, one that says to go on is taken
+ * down.  A rule's records come one behind the other, so that only the last can be the same.  1: the
+ * search ends with it. */
+__attribute__((noinline)) int lookup_takes(__u32 slot, __u64 verdict, struct xdp_packet *p)
 {
 	__u32 count;
 
-	if (p == NULL || XDP_FAULT == XDP_FAULT_MORE)
+	if (p == NULL)
+		return 1;
+	if (verdict & XDP_VERDICT_SOME && !lookup_is_here(verdict, p))
+		return 0;
+	p->verdict = verdict;
+	if (!(verdict & XDP_VERDICT_MORE) || XDP_FAULT == XDP_FAULT_MORE)
 		return 1;
 	count = p->taken_count;
 	if (count > 0 && p->taken[MATCH_INDEX(count - 1, XDP_TAKEN)] == slot)
@@ -70,12 +111,16 @@ __attribute__((noinline)) int lookup_takes(__u32 slot, struct xdp_packet *p)
 /* Does the search end with the rule in this slot, which matches? */
 static __always_inline int lookup_ends(__u32 slot, struct xdp_packet *p)
 {
-	const __u64 *verdict = bpf_map_lookup_elem(&hg_verdicts, &slot);
+	const __u64 *there = bpf_map_lookup_elem(&hg_verdicts, &slot);
+	__u64 verdict;
 
-	if (verdict == NULL)
+	if (there == NULL)
 		return 1;
-	p->verdict = MATCH_READ(*verdict);
-	return !(p->verdict & XDP_VERDICT_MORE) || lookup_takes(slot, p);
+	verdict = MATCH_READ(*there);
+	if (verdict & (XDP_VERDICT_MORE | XDP_VERDICT_SOME))
+		return lookup_takes(slot, verdict, p);
+	p->verdict = verdict;
+	return 1;
 }
 
 /* The node's number; 0: there is none. */
@@ -347,9 +392,9 @@ static __always_inline __u32 lookup_mask(__u32 family, __u32 mask, struct xdp_pa
 {
 	const struct xdp_mask *m = &hg_tables.mask[MATCH_INDEX(mask, XDP_MASKS)];
 	__u64 address = p->destination[0] & m->word[0];
-	__u32 found = family == XDP_IPV4
-			      ? lookup_near(address, mask, 0)
-			      : lookup_probe(address, p->destination[1] & m->word[1], mask, 0);
+	__u32 found = family == XDP_IPV4 ? lookup_near(address, mask, p->root)
+					 : lookup_probe(address, p->destination[1] & m->word[1],
+							mask, p->root);
 
 	return found != 0 ? lookup_node(family, found, p) : LOOKUP_NONE;
 }
@@ -419,12 +464,12 @@ static __always_inline __u32 lookup_ipv4(struct xdp_packet *p)
 			  MATCH_READ(hg_tables.ipv4_deep[MATCH_INDEX(
 				  block << 8 | (address >> 8 & 0xff), XDP_DEEP)]);
 	if (XDP_FAULT == XDP_FAULT_ORDER) {
-		slot = lookup_node(XDP_IPV4, XDP_NODE_IPV4, p);
+		slot = lookup_node(XDP_IPV4, p->root, p);
 		if (slot != LOOKUP_NONE)
 			return slot;
 	}
 	slot = lookup_each(XDP_IPV4, lengths, XDP_MASK_IPV4 + 32, p);
-	return slot != LOOKUP_NONE ? slot : lookup_node(XDP_IPV4, XDP_NODE_IPV4, p);
+	return slot != LOOKUP_NONE ? slot : lookup_node(XDP_IPV4, p->root, p);
 }
 
 static __always_inline __u32 lookup_ipv6(struct xdp_packet *p)
@@ -438,7 +483,7 @@ static __always_inline __u32 lookup_ipv6(struct xdp_packet *p)
 	}
 	first = p->destination[0];
 	if (XDP_FAULT == XDP_FAULT_ORDER) {
-		slot = lookup_node(XDP_IPV6, XDP_NODE_IPV6, p);
+		slot = lookup_node(XDP_IPV6, p->root, p);
 		if (slot != LOOKUP_NONE)
 			return slot;
 	}
@@ -461,20 +506,35 @@ static __always_inline __u32 lookup_ipv6(struct xdp_packet *p)
 		if (slot != LOOKUP_NONE)
 			return slot;
 	}
-	return lookup_node(XDP_IPV6, XDP_NODE_IPV6, p);
+	return lookup_node(XDP_IPV6, p->root, p);
+}
+
+/* The VRF that the interface belongs to which the packet came in by; 0: none. */
+static __always_inline __u32 lookup_vrf(const struct xdp_md *ctx)
+{
+	__u32 interface;
+	const __u32 *vrf;
+
+	if (XDP_FAULT == XDP_FAULT_VRF || !MATCH_READ(hg_tables.vrfs))
+		return 0;
+	interface = ctx->ingress_ifindex;
+	vrf = bpf_map_lookup_elem(&hg_vrfs, &interface);
+	return vrf != NULL ? *vrf : 0;
 }
 
 struct lookup_found {
 	__u32 slot, action, monitor;
 };
 
-/* 1 when a rule matches.  Those before it that said to go on are in p. */
-static __always_inline int lookup_first(struct xdp_packet *p, struct lookup_found *ret)
+/* 1 when a rule matches. */
+static __always_inline int lookup_first(const struct xdp_md *ctx, struct xdp_packet *p,
+					struct lookup_found *ret)
 {
 	const struct xdp_control *control;
 	__u32 zero = 0, slot;
 
 	match_prepare(p);
+	p->root = xdp_root(lookup_vrf(ctx), p->family);
 	slot = p->family == XDP_IPV4 ? lookup_ipv4(p) : lookup_ipv6(p);
 	if (slot == LOOKUP_NONE) {
 		if (p->taken_count == 0)

@@ -9,6 +9,7 @@
  * hg_actions   action          what then happens, and the clock of a rate limit
  * hg_counters  CPU and slot    what matched and what was dropped; mapped
  * hg_store     slot, or more   which rules are in force, octet for octet: user space's; mapped
+ * hg_vrfs      interface       the VRF it belongs to
  *
  * A rule in force has a slot: the number by which records, verdict, counters and store know it.
  *
@@ -30,7 +31,7 @@
 #include <linux/types.h>
 
 enum {
-	XDP_LAYOUT = 6,
+	XDP_LAYOUT = 8,
 	XDP_SLOTS = 1 << 17,    /* rules in force, and those that leave; a power of two */
 	XDP_RULES_MAX = 120000, /* rules in force at a time */
 	XDP_ACTIONS = 1 << 16,  /* a power of two */
@@ -39,8 +40,13 @@ enum {
 	XDP_SPANS_MAX = 128,               /* of one rule, a power of two */
 	XDP_STORE_OCTETS = 52,             /* of an NLRI in one entry */
 	XDP_NLRI_MAX = 4095,
+	XDP_INTERFACES =
+		256,       /* with something to be said of; more than are attached to at a time */
+	XDP_VRFS = 1 << 7, /* numbers of VRFs; 0 is none */
+	XDP_VRF_NAME_MAX = 64,
 	XDP_EPOCH_MAX = 64,
-	XDP_TYPES = 16 /* component types 1 to 13 as an index, a power of two */
+	XDP_GROUPS = 64, /* of interfaces: bits of a word */
+	XDP_TYPES = 16   /* component types 1 to 13 as an index, a power of two */
 };
 
 enum xdp_family {
@@ -52,7 +58,12 @@ struct xdp_control {
 	__u32 layout;
 	__u32 monitor;             /* count and drop nothing */
 	char epoch[XDP_EPOCH_MAX]; /* the hub's epoch whose rules, and no others, are in force */
+	__u64 group[XDP_GROUPS]; /* by number: XDP_GROUP_NAMED, the AS << 16, the group; 0: none */
+	/* What the numbers of VRFs stand for, for as long as a rule has one; user space's. */
+	char vrf[XDP_VRFS][XDP_VRF_NAME_MAX];
 };
+
+#define XDP_GROUP_NAMED (1ULL << 63)
 
 struct xdp_span {
 	__u32 lo, hi; /* inclusive */
@@ -103,11 +114,13 @@ struct xdp_then {
 	__u8 dscp;
 	__u16 reserved;
 	struct xdp_rate rate[XDP_UNITS];
+	__u64 groups; /* with XDP_VERDICT_SOME: at interfaces in one of these */
 };
 
 /* A verdict is the number of an action, and above it what is asked of the rule while others are
  * still to be tried. */
 #define XDP_VERDICT_MORE (1ULL << 32) /* later rules are tried too, RFC 8955 7.3 */
+#define XDP_VERDICT_SOME (1ULL << 33) /* in force at some interfaces alone */
 
 /* One CPU's: those of slot s are entry XDP_SLOTS * CPU + s. */
 struct xdp_counters {
@@ -121,7 +134,7 @@ struct xdp_store {
 	__u32 next;     /* entry with more of the octets; 0: none */
 	__u16 len;      /* of the NLRI, in the first entry */
 	__u8 family;    /* enum xdp_family */
-	__u8 reserved;
+	__u8 vrf;       /* whose rule it is; 0: none's, and then the NLRI has no distinguisher */
 	__u8 octets[XDP_STORE_OCTETS];
 };
 

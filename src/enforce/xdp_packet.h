@@ -13,6 +13,8 @@
 #define XDP_FAULT_PROTECT   5 /* protected flows ignored */
 #define XDP_FAULT_CHECKSUM  6 /* not kept when DSCP changes */
 #define XDP_FAULT_MORE      7 /* the first rule that matches ends the search */
+#define XDP_FAULT_GROUPS    8 /* rules of some interfaces in force at all */
+#define XDP_FAULT_VRF       9 /* the rules of no VRF, whichever it is */
 #ifndef XDP_FAULT
 #define XDP_FAULT 0
 #endif
@@ -48,7 +50,9 @@ struct xdp_packet {
 	/* The reader's own: where the next header is and of what kind, where the packet ends, all
 	 * counted from the frame's start. */
 	__u32 at, end, next;
-	__u32 bit; /* of nodes' filters */
+	__u32 bit;       /* of nodes' filters */
+	__u32 root;      /* node of the VRF's rules without destination */
+	__u32 interface; /* that it came in by, where some interface is in a group */
 	/* The lookup's: slots of rules that matched and said to go on, in order; the verdict of the
 	 * last that matched. */
 	__u32 taken_count, taken[XDP_TAKEN];

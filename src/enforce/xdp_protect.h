@@ -6,6 +6,7 @@
  * hg_protected  statement       what it matches, its prefixes in host order
  * hg_locals     address         of this machine
  * hg_monitored  interface       that rules only count there
+ * hg_groups     interface       which groups it is in
  * hg_saved      CPU             what was saved by which entry from which rule; mapped
  *
  * An entry is a default or a statement of the file: defaults have the numbers of enum xdp_default,
@@ -35,6 +36,7 @@ enum {
 	XDP_ENTRIES = XDP_STATEMENT_FIRST + XDP_STATEMENTS,
 	XDP_LOCALS = 4096,
 	XDP_MONITORED = 256, /* more than are attached to at a time */
+	XDP_GROUPED = 256,   /* the same */
 	XDP_SAVED = 1 << 10, /* cells, a power of two */
 	XDP_SAVED_PROBES = 8
 };

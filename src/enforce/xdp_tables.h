@@ -5,6 +5,7 @@
  * overlap the longer is first.  So rules are kept in nodes, one for each pair of destination and
  * source prefix, and a packet visits nodes in order: for each destination that fits, longest first,
  * then none: for each source that fits, longest first, then none: the node's list of records.
+ * Each VRF has nodes of its own: a root for each family, which is above its destinations.
  *
  * mask number    which bits of an address count.  0: none, there is no node
  *                1 + n: IPv4, the first n bits.  XDP_MASK_IPV6 + 129 * offset + n: IPv6
@@ -19,6 +20,8 @@
 #define ENFORCE_XDP_TABLES_H
 
 #include <linux/types.h>
+
+#include "enforce/xdp_maps.h"
 
 enum {
 	XDP_NODES = 1 << 18, /* a power of two, like all that is an index's bound */
@@ -43,9 +46,9 @@ enum {
 	XDP_IPV4_CELLS = 1 << 16,
 	XDP_IPV6_CELLS = 1 << 16,
 
-	XDP_NODE_IPV4 = 1, /* the nodes of rules without destination */
-	XDP_NODE_IPV6 = 2,
-	XDP_NODE_FIRST = 3, /* of those that have one */
+	/* Roots are the nodes of rules without destination: those of VRF v are xdp_root(v, family),
+	 * and VRF 0 is no VRF.  They lie apart, so that other nodes find room between them. */
+	XDP_ROOT_STRIDE = XDP_NODES / XDP_VRFS,
 
 	XDP_MASK_IPV4 = 1,
 	XDP_MASK_IPV6 = 64,
@@ -103,7 +106,7 @@ struct xdp_extra {
 
 struct xdp_node {
 	__u32 key;     /* IPv4: the masked address; IPv6: upper half of the hash */
-	__u32 parent;  /* of a source's node that of its destination, else 0 */
+	__u32 parent;  /* of a source's node that of its destination, of that its VRF's root */
 	__u16 mask;    /* number; written last */
 	__u16 sources; /* set of the source masks below; 0: none */
 	__u32 reserved;
@@ -149,7 +152,9 @@ struct xdp_tables {
 	__u64 ipv6_short;  /* lengths below 32: bit 47 - n */
 	__u32 ipv6_offset; /* set of masks with an offset, tried after those without */
 	__u32 node_mask;   /* nodes in use, less one */
-	__u64 reserved[5];
+	__u32 grouped;     /* some interface is in a group */
+	__u32 vrfs;        /* some interface is in hg_vrfs */
+	__u32 reserved[9];
 	struct xdp_node node[XDP_NODES];
 	struct xdp_record record[XDP_RECORDS];
 	struct xdp_extra extra[XDP_EXTRAS];
@@ -171,6 +176,11 @@ static inline __attribute__((always_inline)) __u32 xdp_lane(__u64 lanes, __u32 l
 	__u32 lowest = lane == 0 ? XDP_LANE_PROTOCOL : XDP_LANE_LENGTH + 18 * (lane - 1);
 
 	return (__u32)(lanes >> lowest) & (lane == 0 ? 0x1ff : 0x1ffff);
+}
+
+static inline __attribute__((always_inline)) __u32 xdp_root(__u32 vrf, __u32 family)
+{
+	return (vrf & (XDP_VRFS - 1)) * XDP_ROOT_STRIDE + 1 + family;
 }
 
 /* Where a node is looked for. */

@@ -90,7 +90,15 @@ static void read_ietf(struct rd *body, struct flow_actions *to)
 
 static void read_interface_set(struct rd *body, struct flow_actions *to)
 {
-	(void)body;
+	uint32_t as = rd_u32(body);
+	unsigned group = rd_u16(body);
+
+	if (to->interface_sets < FLOW_EXT_MAX)
+		to->interface_set[to->interface_sets] =
+			(struct flow_interface_set){ .as = as,
+						     .group = group & 0x3fff,
+						     .input = (group & 0x4000) != 0,
+						     .output = (group & 0x8000) != 0 };
 	to->interface_sets++;
 }
 
@@ -408,6 +416,34 @@ void flow_ext_print(const uint8_t ext[8], const struct addr *next_hop, struct st
 void flow_ext6_print(const uint8_t ext6[20], struct str *out)
 {
 	print_ext(ext6, 20, NULL, out);
+}
+
+/* ---- route targets --------------------------------------------------------------------- */
+
+enum {
+	TARGET_TYPE = 0x02,   /* the low octet of the type, RFC 4360 4 */
+	REDIRECT_TYPE = 0x08, /* that of a redirect, RFC 8955 7.4 */
+	REDIRECT_BIT = 0x80   /* in a redirect's high octet beside what the target has there */
+};
+
+bool flow_target_named(const struct flow_actions *a, const uint8_t target[8])
+{
+	return a->redirect == FLOW_REDIRECT_RT && a->route_target_len == 8 &&
+	       a->route_target[0] == (target[0] | REDIRECT_BIT) && target[1] == TARGET_TYPE &&
+	       memcmp(a->route_target + 2, target + 2, 6) == 0;
+}
+
+void flow_target_print(const uint8_t target[8], struct str *out)
+{
+	uint8_t redirect[8];
+	char text[64];
+	struct str words = str_over(text, sizeof(text));
+
+	memcpy(redirect, target, sizeof(redirect));
+	redirect[0] |= REDIRECT_BIT;
+	redirect[1] = REDIRECT_TYPE;
+	flow_ext_print(redirect, NULL, &words);
+	str_addf(out, "target:%s", text + strlen("redirect "));
 }
 
 /* ---- short, for lists ------------------------------------------------------------------ */

@@ -151,6 +151,13 @@ enum flow_redirect {
 	FLOW_REDIRECT_IP  /* to an address, draft-ietf-idr-flowspec-redirect-ip and draft-simpson */
 };
 
+/* Interfaces, by a group that they are in: draft-ietf-idr-flowspec-interfaceset. */
+struct flow_interface_set {
+	uint32_t as;
+	uint16_t group;
+	bool input, output;
+};
+
 /* What the communities of a rule mean to an enforcer.  Interfering actions (RFC 8955 7.7):
  * of two of a kind the lower rate, the first redirect and the first mark in the order of
  * their octets count. */
@@ -169,6 +176,7 @@ struct flow_actions {
 	uint8_t route_target_len;
 	unsigned interface_sets,
 		unknown; /* counts of communities of that kind and of no known kind */
+	struct flow_interface_set interface_set[FLOW_EXT_MAX]; /* as many of them as fit */
 };
 
 /* ext holds n communities of 8 octets, ext6 n6 of 20; next_hop may be NULL. */
@@ -178,6 +186,12 @@ void flow_actions_read(const uint8_t *ext, size_t n, const uint8_t *ext6, size_t
  * "redirect 65000:1"; what has no word is "extended-community 0x...".  next_hop as above. */
 void flow_ext_print(const uint8_t ext[8], const struct addr *next_hop, struct str *out);
 void flow_ext6_print(const uint8_t ext6[20], struct str *out);
+/* A route target (RFC 4360 4) as ExaBGP writes it: "target:65000:9", "target:192.0.2.1:9",
+ * "target:70000:9"; all eight octets both ways. */
+bool flow_target_parse(const char *text, size_t len, uint8_t ret[8]);
+void flow_target_print(const uint8_t target[8], struct str *out);
+/* Does a redirect's community (route_target above) name this target?  RFC 8955 7.4. */
+bool flow_target_named(const struct flow_actions *a, const uint8_t target[8]);
 /* Short, for lists: "discard", "rate-limit 9600, mark 10", "accept". */
 void flow_actions_print(const uint8_t *ext, size_t n, const uint8_t *ext6, size_t n6,
 			const struct addr *next_hop, struct str *out);

@@ -114,6 +114,19 @@ bool flow_parse_admin(const char *text, size_t len, uint8_t ret[8])
 	return true;
 }
 
+bool flow_target_parse(const char *text, size_t len, uint8_t ret[8])
+{
+	static const char prefix[] = "target:";
+	size_t skip = sizeof(prefix) - 1;
+
+	if (len < skip || !flow_word_equal(text, skip, prefix, skip) ||
+	    !flow_parse_admin(text + skip, len - skip, ret))
+		return false;
+	ret[0] = ret[1];
+	ret[1] = 0x02;
+	return true;
+}
+
 /* ---- adding what was read ----------------------------------------------------------------- */
 
 static bool add_ext(struct flow_parse *p, const struct word *at, unsigned code, uint64_t value)

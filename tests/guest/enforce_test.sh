@@ -1,24 +1,28 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 # Both backends on the kernels that users run: the XDP program loads there, nftables takes the table,
-# and each agrees with the reference.
+# and each agrees with the reference; the enforcer makes do with the system calls that it allows itself.
 . "$HEADGATE_SRC/tests/tap.sh"
 
 guest=$HEADGATE_SRC/tests/guest/guest
 tests=$HEADGATE_BUILD/tests
 oracle=$tests/enforce_xdp_test
 nft_oracle=$tests/enforce_nft_test
-out=$(mktemp)
-trap 'rm -f "$out" "$tap_out"' EXIT
+enforcer=$HEADGATE_BUILD/headgate-enforce
+syscalls=$tests/enforce_syscalls_test
+work=$(mktemp -d)
+out=$work/out
+trap 'rm -rf "$work" "$tap_out"' EXIT
 
 export HEADGATE_COMPARISONS="${HEADGATE_COMPARISONS:-20000}"
 export GUEST_TIMEOUT=240
 
 # on VERSION PACKAGE - the oracle in a guest of this kernel
 on() {
-	"$guest" -k "$2" -f "$oracle" -f "$tests/xdp_fault_1.o" -f "$tests/xdp_fault_2.o" \
+	"$guest" -k "$2" -m veth -f "$(command -v ip)" -f "$oracle" -f "$tests/xdp_fault_1.o" -f "$tests/xdp_fault_2.o" \
 		-f "$tests/xdp_fault_3.o" -f "$tests/xdp_fault_4.o" \
 		-f "$tests/xdp_fault_5.o" -f "$tests/xdp_fault_6.o" -f "$tests/xdp_fault_7.o" \
+		-f "$tests/xdp_fault_8.o" -f "$tests/xdp_fault_9.o" \
 		"uname -r; CMOCKA_MESSAGE_OUTPUT=TAP $(realpath "$oracle")" >"$out" 2>&1
 	rc=$?
 	cat "$out"
@@ -39,6 +43,41 @@ nft_on() {
 		grep -q "^ok 1 - test_agrees_with_reference" "$out" && ! grep -q '^not ok' "$out"
 }
 
+# What a guest is told to do: each backend starts, shows whether a filter is in place, and leaves.
+cat >"$work/starts" <<-'END'
+	enforcer=$1
+	ip link add hgv0 type veth peer name hgv1
+	for backend in xdp nftables; do
+		echo "enforce { interface hgv0; backend $backend; mode monitor; }" >/tmp/conf
+		"$enforcer" -c /tmp/conf -s /tmp/none --pin-dir /sys/fs/bpf/headgate 2>/tmp/log &
+		pid=$!
+		n=0
+		while ! grep -q waiting /tmp/log && [ $((n += 1)) -lt 60 ]; do sleep 1; done
+		grep '^Seccomp:' "/proc/$pid/status"
+		sleep 3
+		kill -TERM "$pid"
+		wait "$pid"
+		echo "$backend ended $?"
+		cat /tmp/log
+	done
+END
+
+# starts_on VERSION PACKAGE MODULE... - the enforcer with its system calls narrowed down
+starts_on() {
+	version=$1 package=$2
+	shift 2
+	"$guest" -k "$package" $(printf -- '-m %s ' veth nf_tables nft_limit "$@") \
+		-f "$(command -v ip)" -f "$enforcer" -f "$syscalls" -f "$work/starts" \
+		"uname -r; CMOCKA_MESSAGE_OUTPUT=TAP $(realpath "$syscalls"); sh $work/starts $(realpath "$enforcer")" \
+		>"$out" 2>&1
+	rc=$?
+	cat "$out"
+	[ "$rc" -eq 0 ] && head -1 "$out" | grep -q "^$version\." && ! grep -q '^not ok' "$out" &&
+		[ "$(grep -c '^ok' "$out")" -eq 6 ] && [ "$(grep -c '^Seccomp:.*2$' "$out")" -eq 2 ] &&
+		grep -q '^xdp ended 0' "$out" && grep -q '^nftables ended 0' "$out" &&
+		! grep -q 'kernel' "$out"
+}
+
 # try SENTENCE COMMAND... - a kernel that cannot be had is skipped
 try() {
 	sentence=$1
@@ -52,7 +91,7 @@ try() {
 	fi
 }
 
-plan 4
+plan 6
 try 'on Linux 6.1 the program loads and agrees with the reference, faults are found' \
 	on 6.1 linux-image-cloud-amd64
 try 'on Linux 6.12 the program loads and agrees with the reference, faults are found' \
@@ -61,4 +100,8 @@ try 'on Linux 6.1 nftables agrees with the reference, faults are found' \
 	nft_on 6.1 linux-image-cloud-amd64 nft_objref
 try 'on Linux 6.12 nftables agrees with the reference, faults are found' \
 	nft_on 6.12 'linux-image-6.12*-cloud-amd64'
+try 'on Linux 6.1 the enforcer starts and ends within its system calls, with either backend' \
+	starts_on 6.1 linux-image-cloud-amd64 nft_objref
+try 'on Linux 6.12 the enforcer starts and ends within its system calls, with either backend' \
+	starts_on 6.12 'linux-image-6.12*-cloud-amd64'
 tap_status

@@ -708,23 +708,41 @@ def _():
             assert {nlri[2:] for nlri in there} == stay | new, len(there)
 
 
+def memory(hub):
+    """KiB"""
+    with open(f"/proc/{hub.process.pid}/status") as f:
+        return next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
+
+
 @tap.case("an answer that is not read is not piled up, and keeps nobody waiting")
 def _():
-    def memory():
-        with open(f"/proc/{hub.process.pid}/status") as f:
-            return next(int(line.split()[1]) for line in f if line.startswith("VmRSS"))
     with Hub("") as hub, socket.socket(socket.AF_UNIX) as fast:
         fast.connect(hub.socket)
         announce_many(fast, range(MANY))
-        before = memory()
+        before = memory(hub)
         slow = [Unread(hub, "show rules") for _ in range(20)]
         time.sleep(0.5)
         assert hub.ask("show", "neighbors") == []
-        assert memory() < before + 20 * 600, (before, memory())
+        assert memory(hub) < before + 20 * 600, (before, memory(hub))
         for one in slow:
             lines = one.rest(lambda line: "ok" in line)
             assert len(lines) == MANY + 1, len(lines)
             one.socket.close()
+
+
+@tap.case("many short answers that are not read cost little more than their octets")
+def _():
+    count, command = 200000, b"show neighbors\n"
+    with Hub("") as hub, socket.socket(socket.AF_UNIX) as slow:
+        before = memory(hub)
+        slow.connect(hub.socket)
+        slow.settimeout(20)
+        slow.sendall(command * count)
+        assert hub.ask("show", "neighbors") == []
+        assert memory(hub) < before + 20000, (before, memory(hub))
+        answers = 0
+        while answers < count:
+            answers += slow.recv(1 << 16).count(b"\n")
 
 
 sys.exit(tap.run())

@@ -11,7 +11,7 @@ work=$(mktemp -d)
 
 end() {
 	local name
-	for name in ltcore ltout lta ltb ltint ltsafe ltflap; do "$lab" -n $name down >/dev/null 2>&1; done
+	for name in ltcore ltout lta ltb ltint ltsafe ltflap ltvrf; do "$lab" -n $name down >/dev/null 2>&1; done
 	rm -rf "$work"
 }
 trap end EXIT
@@ -37,6 +37,8 @@ outage_is_harmless() { "$lab" -n ltsafe demo --outage; }
 
 # What was, comes again: then the claims of the scene above are observations.
 outage_flaps() { "$lab" -n ltflap demo --outage --without-protection; }
+
+vrf_alone() { "$lab" -n ltvrf demo --vrfs; }
 
 core_holds() { "$lab" -n ltcore demo --core; }
 
@@ -78,13 +80,14 @@ EOT
 	nothing_left ltint
 }
 
-plan 10
+plan 11
 check "the demo's core holds" core_holds
 check "the demo leaves nothing behind" nothing_left ltcore
 check "with headgate-enforce left out the core fails at the block" fails_at_the_block
 check "a demo that failed leaves nothing behind" nothing_left ltout
 check "the outage of 2020 does no harm" outage_is_harmless
 check "without protection the session flaps, as it did then" outage_flaps
+check "a rule in one VRF touches neither the other nor what is in none" vrf_alone
 check "two labs stand side by side, one goes without the other" side_by_side
 check "a second lab of the same name is refused and the first stays" second_of_a_name_is_refused
 check "lab down leaves nothing behind" down_leaves_nothing

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 sys.path.insert(0, os.path.dirname(__file__))
@@ -228,6 +229,97 @@ def _():
         while said.count(b"\n") < 2:
             said += asker.recv(999)
         assert said == b'{"ok":false,"error":"r2 is gone and has not answered"}\n{"ok":true}\n', said
+
+
+def many(numbers, verb="announce"):
+    """Commands, a destination of its own each."""
+    return "".join(f"{verb} flow route "
+                   + announced(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}/32") + "\n" for n in numbers).encode()
+
+
+def carried_out(control, lines, count):
+    """All at once; the answers are read meanwhile, for the hub to go on."""
+    sender = threading.Thread(target=control.sendall, args=(lines,))
+    sender.start()
+    answers = 0
+    while answers < count:
+        said = control.recv(1 << 16)
+        assert said and b"false" not in said, said
+        answers += said.count(b"\n")
+    sender.join()
+
+
+@tap.case("rules that come faster than the enforcer takes them: in the end it has what the hub has")
+def _():
+    with Stage() as stage, socket.socket(socket.AF_UNIX) as control:
+        control.connect(stage.hub.socket)
+        control.settimeout(20)
+        stage.start()
+        carried_out(control, many(range(1000)), 1000)
+        stage.equal(1000)
+        # It stands still, and misses more than the hub keeps for it.
+        stage.enforcer.send_signal(signal.SIGSTOP)
+        carried_out(control, many(range(1000, 41000)), 40000)
+        carried_out(control, many(range(500, 31000), "withdraw"), 30500)
+        stage.enforcer.send_signal(signal.SIGCONT)
+        stage.equal(10500)
+        # It is at work all the time, and each rule comes and goes.
+        for _ in range(3):
+            carried_out(control, many(range(41000, 51000)), 10000)
+            carried_out(control, many(range(41000, 51000), "withdraw"), 10000)
+        stage.equal(10500)
+
+
+@tap.case("a full table: what is too much is not enforced, by name, and is when there is room")
+def _():
+    most = 120000
+    with Stage() as stage, socket.socket(socket.AF_UNIX) as control:
+        control.connect(stage.hub.socket)
+        control.settimeout(20)
+        stage.start()
+        carried_out(control, many(range(most + 3)), most + 3)
+
+        def metric(name):
+            text = stage.hub.run("metrics").stdout
+            found = re.search(rf"^headgate_{name}.* (\d+)$", text, re.MULTILINE)
+            return int(found[1]) if found else 0
+        full = r'rules_not_enforced\{.*reason="table full: more than 120000 rules"\}'
+        assert until(lambda: metric(full) == 3, 30, 0.5), f"{metric(full)}; {stage.read_log()}"
+        stage.equal(most)
+        carried_out(control, many(range(2), "withdraw"), 2)
+        assert until(lambda: metric(full) == 1, 30, 0.5), metric(full)
+        stage.equal(most)
+
+
+@tap.case("an interface that vanishes, under a living enforcer and under a killed one: it is attached to again")
+def _():
+    def attached(times):
+        return until(lambda: len(re.findall("interface hgv0: attached", stage.read_log())) == times, 10, 0.1)
+
+    def vanish():
+        subprocess.run("ip link del hgv0", shell=True, check=True)
+
+    def come():
+        subprocess.run("ip link add hgv0 type veth peer name hgv1 && ip link set hgv0 up", shell=True, check=True)
+    with Stage() as stage:
+        stage.start()
+        stage.announce("192.0.2.1/32")
+        stage.equal(1)
+        vanish()
+        assert until(lambda: "interface hgv0: it is gone" in stage.read_log(), 10, 0.1), stage.read_log()
+        stage.announce("192.0.2.2/32")
+        stage.equal(2)
+        come()
+        assert attached(2), stage.read_log()
+        stage.equal(2)
+        stage.end(signal.SIGKILL)
+        vanish()
+        come()
+        stage.start()
+        assert attached(3), stage.read_log()
+        assert "its interface is gone" in stage.read_log(), stage.read_log()
+        assert len([pin for pin in os.listdir(stage.pins) if pin.startswith("link-")]) == 1
+        stage.equal(2)
 
 
 @tap.case(f"kill -9 of the enforcer in the middle of changes, {ROUNDS} times: equal to the RIB after its return")
