@@ -1076,7 +1076,9 @@ static void test_agrees_with_reference(void **state)
 	assert_true(o.saved * 50 >= o.matched);
 	printf("# several rules matched %llu, %d of them %llu\n",
 	       (unsigned long long)o.matched_more, MATCHED_MAX, (unsigned long long)o.matched_most);
-	assert_true(o.matched_more * 10 >= o.matched && o.matched_most > 0);
+	assert_true(o.matched_more * 10 >= o.matched);
+	/* One packet in some ten thousand: a short run may have none. */
+	assert_true(o.matched_most > 0 || n < COMPARISONS / 10);
 	printf("# %llu rules, %llu refused, %llu changes\n", (unsigned long long)o.rules,
 	       (unsigned long long)o.refused, (unsigned long long)o.changes);
 	assert_true(o.refused * 10 <= o.rules);
