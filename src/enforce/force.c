@@ -167,25 +167,10 @@ static void accept(struct rule *r)
 	r->why_table = NULL;
 }
 
-static bool clear_counters(struct xdp *x, uint32_t slot, struct err *e)
+static void clear_counters(struct xdp *x, uint32_t slot)
 {
-	if (!x->counted[slot]) {
-		x->counted[slot] = true;
-		return true;
-	}
-	memset(x->per_cpu, 0, (size_t)x->cpus * sizeof(*x->per_cpu));
-	if (bpf_map_update_elem(x->map[XDP_MAP_COUNTERS], &slot, x->per_cpu, BPF_ANY) == 0)
-		return true;
-	return err_at(e, 0, 0, "%s[%u]: %s", xdp_map_names[XDP_MAP_COUNTERS], slot,
-		      strerror(errno));
-}
-
-/* It has counters to be read; those of a rule before it are not this one's. */
-static void slot_used(struct xdp *x, uint32_t slot)
-{
-	x->sum[slot] = (struct xdp_counters){ 0 };
-	if (slot >= x->slots_end)
-		x->slots_end = slot + 1;
+	for (int c = 0; c < x->cpus; c++)
+		x->counters[(size_t)c * XDP_SLOTS + slot] = (struct xdp_counters){ 0 };
 }
 
 static void drop_slot(struct xdp *x, struct rule *r, bool seen)
@@ -208,8 +193,7 @@ static bool fill_slot(struct xdp *x, struct rule *r, struct err *e)
 
 	if (!store_write(x, slot, &r->nlri, r->vrf))
 		return err_at(e, 0, 0, "table full: no room for another long rule");
-	if (!clear_counters(x, slot, e))
-		return false;
+	clear_counters(x, slot);
 	r->action = then_take(x, &r->then, e);
 	if (r->action < 0)
 		return false;
@@ -242,7 +226,6 @@ static void bring(struct xdp *x, struct rule *r)
 	}
 	accept(r);
 	r->installed = r->then;
-	slot_used(x, (uint32_t)r->slot);
 	x->in_force++;
 	x->sends[r->installed.send]++;
 	x->by_slot[r->slot] = r;
@@ -401,7 +384,7 @@ size_t xdp_copies(const struct xdp *x, struct addr *list, size_t room)
 {
 	size_t n = 0, left = x->sends[XDP_SEND_COPY];
 
-	for (uint32_t slot = 0; left > 0 && n < room && slot < x->slots_end; slot++) {
+	for (uint32_t slot = 0; left > 0 && n < room && slot < XDP_SLOTS; slot++) {
 		const struct rule *r = x->by_slot[slot];
 
 		if (r == NULL || r->installed.send != XDP_SEND_COPY)
@@ -467,7 +450,6 @@ static bool restore_rule(struct xdp *x, uint32_t slot, struct restoring *at, str
 	r->then = r->installed;
 	x->sends[r->installed.send]++;
 	at->slots[slot] = at->thens[action] = 1;
-	slot_used(x, slot);
 	x->in_force++;
 	x->by_slot[slot] = r;
 	return true;
@@ -526,13 +508,9 @@ bool force_init(struct xdp *x, struct err *e)
 	if (getrandom(&seed, sizeof(seed), 0) < 0)
 		return err_at(e, 0, 0, "getrandom: %s", strerror(errno));
 	x->index = index_new(x->tables, seed, &kernel);
-	x->counted = malloc(XDP_SLOTS * sizeof(*x->counted));
 	x->by_slot = calloc(XDP_SLOTS, sizeof(struct rule *));
-	if (x->index == NULL || x->counted == NULL || x->by_slot == NULL ||
-	    !saved_init(&x->saved) || !spaces_init(x))
+	if (x->index == NULL || x->by_slot == NULL || !saved_init(&x->saved) || !spaces_init(x))
 		return err_at(e, 0, 0, "out of memory");
-	/* Those before us have counted we know not where. */
-	memset(x->counted, x->found, XDP_SLOTS * sizeof(*x->counted));
 	return then_write(x, ACTION_ACCEPT, &(struct plan_then){ .kind = XDP_THEN_ACCEPT }, e) &&
 	       then_write(x, ACTION_DISCARD, &(struct plan_then){ .kind = XDP_THEN_DISCARD }, e);
 }
@@ -540,7 +518,6 @@ bool force_init(struct xdp *x, struct err *e)
 void force_done(struct xdp *x)
 {
 	index_free(x->index);
-	free(x->counted);
 	free(x->by_slot);
 	saved_done(&x->saved);
 	spaces_done(x);

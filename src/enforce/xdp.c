@@ -221,21 +221,28 @@ static size_t saved_size(const struct xdp *x)
 	return (size_t)x->cpus * sizeof(*x->saved_cells);
 }
 
-/* One entry of what is saved for each. */
+static size_t counters_size(const struct xdp *x)
+{
+	return (size_t)x->cpus * XDP_SLOTS * sizeof(*x->counters);
+}
+
+/* So many entries for each. */
+static bool room_for_cpus(struct xdp *x, enum xdp_map m, uint32_t entries, struct err *e)
+{
+	struct bpf_map *map = bpf_object__find_map_by_name(x->object, xdp_map_names[m]);
+
+	if (map != NULL && bpf_map__set_max_entries(map, (__u32)x->cpus * entries) == 0)
+		return true;
+	return err_at(e, 0, 0, "the XDP program has no map %s", xdp_map_names[m]);
+}
+
 static bool count_cpus(struct xdp *x, struct err *e)
 {
-	struct bpf_map *map = bpf_object__find_map_by_name(x->object, xdp_map_names[XDP_MAP_SAVED]);
-
 	x->cpus = libbpf_num_possible_cpus();
 	if (x->cpus <= 0)
 		return err_at(e, 0, 0, "cannot count the CPUs");
-	x->per_cpu = calloc((size_t)x->cpus * XDP_COUNTERS_AT_A_TIME, sizeof(*x->per_cpu));
-	x->sum = calloc(XDP_SLOTS, sizeof(*x->sum));
-	if (x->per_cpu == NULL || x->sum == NULL)
-		return err_at(e, 0, 0, "out of memory");
-	if (map != NULL && bpf_map__set_max_entries(map, (__u32)x->cpus) == 0)
-		return true;
-	return err_at(e, 0, 0, "the XDP program has no map %s", xdp_map_names[XDP_MAP_SAVED]);
+	return room_for_cpus(x, XDP_MAP_SAVED, 1, e) &&
+	       room_for_cpus(x, XDP_MAP_COUNTERS, XDP_SLOTS, e);
 }
 
 static bool find_maps(struct xdp *x, struct err *e)
@@ -249,6 +256,7 @@ static bool find_maps(struct xdp *x, struct err *e)
 	if (!map_memory(x, XDP_MAP_CONTROL, sizeof(*x->control), &x->control, e) ||
 	    !map_memory(x, XDP_MAP_TABLES, sizeof(*x->tables), &x->tables, e) ||
 	    !map_memory(x, XDP_MAP_VERDICTS, XDP_VERDICTS_SIZE, &x->verdict, e) ||
+	    !map_memory(x, XDP_MAP_COUNTERS, counters_size(x), &x->counters, e) ||
 	    !map_memory(x, XDP_MAP_STORE, XDP_STORE_SIZE, &x->store, e) ||
 	    !map_memory(x, XDP_MAP_PROTECT, sizeof(*x->protect), &x->protect, e) ||
 	    !map_memory(x, XDP_MAP_SAVED, saved_size(x), &x->saved_cells, e))
@@ -297,11 +305,10 @@ static bool find_sender(struct xdp *x, struct err *e)
 
 static bool open_parts(struct xdp *x, const struct pins *pins, struct err *e)
 {
-	if (pins != NULL && !find_pins(x, pins, e))
+	if (!count_cpus(x, e) || (pins != NULL && !find_pins(x, pins, e)))
 		return false;
-	if (!count_cpus(x, e) || !make_tables(x, e) ||
-	    !xdp_load(x->object, "headgate", "XDP", &x->program, e) || !find_sender(x, e) ||
-	    !find_maps(x, e) || !wait_maps(x, e) || !force_init(x, e))
+	if (!make_tables(x, e) || !xdp_load(x->object, "headgate", "XDP", &x->program, e) ||
+	    !find_sender(x, e) || !find_maps(x, e) || !wait_maps(x, e) || !force_init(x, e))
 		return false;
 	return pins == NULL || pin_maps(x, pins, e);
 }
@@ -341,6 +348,8 @@ void xdp_free(struct xdp *x)
 		munmap(x->tables, sizeof(*x->tables));
 	if (x->verdict != NULL)
 		munmap(x->verdict, XDP_VERDICTS_SIZE);
+	if (x->counters != NULL)
+		munmap(x->counters, counters_size(x));
 	if (x->store != NULL)
 		munmap(x->store, XDP_STORE_SIZE);
 	if (x->protect != NULL)
@@ -353,8 +362,6 @@ void xdp_free(struct xdp *x)
 		close(x->wait_inner);
 	bpf_object__close(x->tc_object);
 	bpf_object__close(x->object);
-	free(x->per_cpu);
-	free(x->sum);
 	free(x);
 }
 
@@ -370,54 +377,28 @@ bool xdp_found(const struct xdp *x)
 
 /* ---- What is there -------------------------------------------------------------------- */
 
-static struct xdp_counters sum_up(const struct xdp_counters *per_cpu, int cpus)
+/* Packets go on counting: each word is one that was there. */
+static struct xdp_counters sum_up(const struct xdp *x, uint32_t slot)
 {
 	struct xdp_counters sum = { 0 };
 
-	for (int i = 0; i < cpus; i++) {
-		sum.packets += per_cpu[i].packets;
-		sum.octets += per_cpu[i].octets;
-		sum.dropped_packets += per_cpu[i].dropped_packets;
-		sum.dropped_octets += per_cpu[i].dropped_octets;
+	for (int i = 0; i < x->cpus; i++) {
+		const volatile struct xdp_counters *c = &x->counters[(size_t)i * XDP_SLOTS + slot];
+
+		sum.packets += c->packets;
+		sum.octets += c->octets;
+		sum.dropped_packets += c->dropped_packets;
+		sum.dropped_octets += c->dropped_octets;
 	}
 	return sum;
 }
 
 bool xdp_counters(const struct xdp *x, int slot, struct xdp_counters *ret)
 {
-	uint32_t key = (uint32_t)slot;
-
-	if (bpf_map_lookup_elem(x->map[XDP_MAP_COUNTERS], &key, x->per_cpu) < 0)
+	if (slot < 0 || slot >= XDP_SLOTS)
 		return false;
-	*ret = sum_up(x->per_cpu, x->cpus);
+	*ret = sum_up(x, (uint32_t)slot);
 	return true;
-}
-
-bool xdp_counters_read(struct xdp *x, struct err *e)
-{
-	uint32_t key[XDP_COUNTERS_AT_A_TIME], last = 0, count;
-	bool more = false;
-
-	for (uint32_t slot = 0; slot < x->slots_end; slot += count) {
-		count = XDP_COUNTERS_AT_A_TIME;
-		/* ENOENT: that was the end of the map. */
-		if (bpf_map_lookup_batch(x->map[XDP_MAP_COUNTERS], more ? &last : NULL, &last, key,
-					 x->per_cpu, &count, NULL) < 0 &&
-		    errno != ENOENT)
-			return err_at(e, 0, 0, "%s: cannot be read: %s",
-				      xdp_map_names[XDP_MAP_COUNTERS], strerror(errno));
-		if (count == 0)
-			break;
-		more = true;
-		for (uint32_t i = 0; i < count; i++)
-			x->sum[slot + i] = sum_up(x->per_cpu + (size_t)i * x->cpus, x->cpus);
-	}
-	return true;
-}
-
-const struct xdp_counters *xdp_counted(const struct xdp *x, int slot)
-{
-	return &x->sum[slot];
 }
 
 const struct saved *xdp_saved(struct xdp *x)
@@ -463,7 +444,7 @@ bool xdp_groups_set(struct xdp *x, struct groups *g, const struct enforce_group 
 {
 	uint64_t in_use = 0;
 
-	for (uint32_t slot = 1; slot < x->slots_end; slot++)
+	for (uint32_t slot = 1; slot < XDP_SLOTS; slot++)
 		if (x->by_slot[slot] != NULL)
 			in_use |= x->by_slot[slot]->installed.groups;
 	if (!groups_make(g, x->control->group, list, n, in_use, e))

@@ -72,11 +72,8 @@ bool xdp_change(struct xdp *x, struct rule *const *list, size_t n, struct err *e
 bool xdp_grace(struct xdp *x, struct err *e);
 /* How many of them are in force. */
 size_t xdp_in_force(const struct xdp *x);
-/* Of one slot, summed over the CPUs, as it is now. */
+/* Of one slot, summed over the CPUs, as it is now.  False: there is no such slot. */
 bool xdp_counters(const struct xdp *x, int slot, struct xdp_counters *ret);
-/* Reads those of all slots, for xdp_counted: a few system calls, however many rules there are. */
-bool xdp_counters_read(struct xdp *x, struct err *e);
-const struct xdp_counters *xdp_counted(const struct xdp *x, int slot);
 /* What protected flows have saved, up to date; borrowed. */
 const struct saved *xdp_saved(struct xdp *x);
 /* How many rules are in force that send packets like this. */

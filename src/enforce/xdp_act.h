@@ -17,8 +17,11 @@
 #include "enforce/xdp_lookup.h"
 #include "enforce/xdp_parse.h"
 
+/* User space makes it as long as CPUs need.  Not the kernel's array per CPU, where a table of
+ * pointers comes first, which is one more line of memory that no cache has. */
 struct {
-	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
 	__uint(max_entries, XDP_SLOTS);
 	__type(key, __u32);
 	__type(value, struct xdp_counters);
@@ -189,7 +192,8 @@ static __always_inline int act_do(hook_ctx *ctx, const struct lookup_found *f,
 
 static __always_inline void act_count(__u32 slot, const struct xdp_packet *p, int drops)
 {
-	struct xdp_counters *c = bpf_map_lookup_elem(&hg_counters, &slot);
+	__u32 number = bpf_get_smp_processor_id() * XDP_SLOTS + slot;
+	struct xdp_counters *c = bpf_map_lookup_elem(&hg_counters, &number);
 
 	if (c == NULL)
 		return;

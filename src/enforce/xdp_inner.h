@@ -13,10 +13,6 @@
 #define XDP_VERDICTS_SIZE (XDP_SLOTS * sizeof(__u64))
 #define XDP_STORE_SIZE    (XDP_STORE * sizeof(struct xdp_store))
 
-enum {
-	XDP_COUNTERS_AT_A_TIME = 1024
-};
-
 struct bpf_object;
 struct bpf_map;
 
@@ -37,14 +33,11 @@ struct xdp {
 	struct rule **by_slot; /* the rules in force, borrowed */
 	int wait_outer, wait_inner;
 	int cpus;
-	struct xdp_counters *per_cpu; /* of as many slots as are read at a time */
-	struct xdp_counters *sum;     /* a slot each, as last read */
-	uint32_t slots_end;           /* no slot from here on was ever in use */
+	struct xdp_counters *counters; /* the kernel's */
 	struct index *index;
 	struct space slots, thens, chunks;
 	size_t in_force;
 	size_t sends[XDP_SENDS]; /* of them, by enum xdp_send */
-	bool *counted;           /* slots that packets may have counted in */
 };
 
 /* Loads an object with one program, of which what is said calls it so. */

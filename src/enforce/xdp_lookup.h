@@ -3,8 +3,8 @@
  *
  * The walk over the tables of xdp_tables.h.  The functions that are not static are verified by the
  * kernel one by one, each for any argument.  Eight of them may stand on each other: the program,
- * lengths, sources, list, block, candidates, extra, spans.  The way to a host's rules is kept in
- * one piece: a return costs 10 ns where returns are made safe.
+ * lengths, sources, list, block, candidates, extra, spans.  The way to a destination's first rule
+ * is kept in one piece: a return costs 10 ns where returns are made safe.
  *
  * A rule that says to go on (RFC 8955 7.3) is taken down where it matches, and the search goes on
  * from there; so it does behind a rule that is not in force at this interface.  Other rules cost no
@@ -144,6 +144,21 @@ __attribute__((noinline)) __u32 lookup_probe(__u64 a, __u64 b, __u32 mask, __u32
 			return number;
 	}
 	return 0;
+}
+
+/* The same for IPv4.  Most nodes are where their hash says, and a call costs more than the look. */
+static __always_inline __u32 lookup_near(__u64 address, __u32 mask, __u32 parent)
+{
+	__u64 hash = xdp_hash(address, 0, mask, parent, hg_tables.seed);
+	__u32 number = MATCH_INDEX((__u32)hash & hg_tables.node_mask, XDP_NODES);
+	const struct xdp_node *n = &hg_tables.node[number];
+	__u32 there = MATCH_READ(n->mask);
+
+	if (there == 0)
+		return 0;
+	if (there == mask && n->key == (__u32)address && n->parent == parent)
+		return number;
+	return lookup_probe(address, 0, mask, parent);
 }
 
 /* Up to XDP_RUN records from first on: the slot of the first that matches. */
@@ -293,6 +308,35 @@ __attribute__((noinline)) __u32 lookup_list(__u64 list, __u32 node, struct xdp_p
 	return LOOKUP_NONE;
 }
 
+/* The same of a destination: the first rule here, the rest by a call. */
+static __always_inline __u32 lookup_own(__u32 node, struct xdp_packet *p)
+{
+	const struct xdp_node *n = &hg_tables.node[MATCH_INDEX(node, XDP_NODES)];
+	__u64 list = MATCH_READ(n->list);
+	__u32 kind = list >> XDP_LIST_KIND, first = (__u32)list;
+	__u32 count = list >> XDP_LIST_COUNT & 0xffff;
+	const struct xdp_record *r = &n->inside;
+
+	if (kind == XDP_LIST_NONE)
+		return LOOKUP_NONE;
+	if (kind == XDP_LIST_BLOCKS)
+		return lookup_list(list, node, p);
+	if (kind == XDP_LIST_RECORDS) {
+		r = &hg_tables.record[MATCH_INDEX(first, XDP_RECORDS)];
+		first++;
+	}
+	if (match_record(r, p) && lookup_ends(r->slot, p))
+		return r->slot;
+	count--;
+	if (count == 0)
+		return LOOKUP_NONE;
+	if (count <= XDP_RUN)
+		return lookup_run(first, count, p);
+	return lookup_list((__u64)XDP_LIST_RECORDS << XDP_LIST_KIND |
+				   (__u64)count << XDP_LIST_COUNT | first,
+			   node, p);
+}
+
 /* The rules of a destination that have a source as well. */
 __attribute__((noinline)) __u32 lookup_sources(__u32 node, struct xdp_packet *p)
 {
@@ -327,8 +371,9 @@ __attribute__((noinline)) __u32 lookup_sources(__u32 node, struct xdp_packet *p)
 	return LOOKUP_NONE;
 }
 
-/* A destination's node, all of it. */
-static __always_inline __u32 lookup_node(__u32 node, struct xdp_packet *p)
+/* A destination's node, all of it.  IPv6 has its first rule looked at by a call, for the stack's
+ * sake. */
+static __always_inline __u32 lookup_node(__u32 family, __u32 node, struct xdp_packet *p)
 {
 	const struct xdp_node *n = &hg_tables.node[MATCH_INDEX(node, XDP_NODES)];
 	__u32 slot;
@@ -340,30 +385,34 @@ static __always_inline __u32 lookup_node(__u32 node, struct xdp_packet *p)
 		if (slot != LOOKUP_NONE)
 			return slot;
 	}
-	return lookup_list(MATCH_READ(n->list), node, p);
+	return family == XDP_IPV4 ? lookup_own(node, p) : lookup_list(MATCH_READ(n->list), node, p);
 }
 
 /* The destination under this mask, if there is one. */
-static __always_inline __u32 lookup_mask(__u32 mask, struct xdp_packet *p)
+static __always_inline __u32 lookup_mask(__u32 family, __u32 mask, struct xdp_packet *p)
 {
 	const struct xdp_mask *m = &hg_tables.mask[MATCH_INDEX(mask, XDP_MASKS)];
-	__u32 found = lookup_probe(p->destination[0] & m->word[0], p->destination[1] & m->word[1],
-				   mask, p->root);
+	__u64 address = p->destination[0] & m->word[0];
+	__u32 found = family == XDP_IPV4 ? lookup_near(address, mask, p->root)
+					 : lookup_probe(address, p->destination[1] & m->word[1],
+							mask, p->root);
 
-	return found != 0 ? lookup_node(found, p) : LOOKUP_NONE;
+	return found != 0 ? lookup_node(family, found, p) : LOOKUP_NONE;
 }
 
-/* The destinations with these lengths: bit b is mask number last - b. */
-__attribute__((noinline)) __u32 lookup_lengths(__u64 lengths, __u32 last, struct xdp_packet *p)
+/* The destinations with these lengths: bit b is mask number last - b.  For IPv4 in one piece with
+ * the program. */
+static __always_inline __u32 lookup_each(__u32 family, __u64 lengths, __u32 last,
+					 struct xdp_packet *p)
 {
-	if (p == NULL)
-		return LOOKUP_NONE;
-	for (__u32 i = 0; i < 64; i++) {
+	__u32 most = family == XDP_IPV4 ? 33 : 64;
+
+	for (__u32 i = 0; i < most; i++) {
 		__u32 slot;
 
 		if (lengths == 0)
 			break;
-		slot = lookup_mask(last - lookup_lowest(lengths), p);
+		slot = lookup_mask(family, last - lookup_lowest(lengths), p);
 		if (slot != LOOKUP_NONE)
 			return slot;
 		lengths &= lengths - 1;
@@ -371,20 +420,29 @@ __attribute__((noinline)) __u32 lookup_lengths(__u64 lengths, __u32 last, struct
 	return LOOKUP_NONE;
 }
 
-/* The destinations of a set of masks: IPv6, those with an offset. */
-__attribute__((noinline)) __u32 lookup_set(__u32 number, struct xdp_packet *p)
+__attribute__((noinline)) __u32 lookup_lengths(__u64 lengths, __u32 last, struct xdp_packet *p)
+{
+	return p != NULL ? lookup_each(XDP_IPV6, lengths, last, p) : LOOKUP_NONE;
+}
+
+/* IPv6: the destinations of a cell's lengths.  Most cells have none. */
+static __always_inline __u32 lookup_cell(__u64 lengths, __u32 last, struct xdp_packet *p)
+{
+	return lengths != 0 ? lookup_lengths(lengths, last, p) : LOOKUP_NONE;
+}
+
+/* IPv6: the destinations of a set of masks, those with an offset. */
+static __always_inline __u32 lookup_set(__u32 number, struct xdp_packet *p)
 {
 	const struct xdp_set *set = &hg_tables.set[MATCH_INDEX(number, XDP_SETS)];
 	__u32 count = set->count;
 
-	if (p == NULL)
-		return LOOKUP_NONE;
 	for (__u32 i = 0; i < XDP_SET_MAX; i++) {
 		__u32 slot;
 
 		if (i >= count)
 			break;
-		slot = lookup_mask(set->mask[i], p);
+		slot = lookup_lengths(1, set->mask[i], p);
 		if (slot != LOOKUP_NONE)
 			return slot;
 	}
@@ -407,12 +465,12 @@ static __always_inline __u32 lookup_ipv4(struct xdp_packet *p)
 			  MATCH_READ(hg_tables.ipv4_deep[MATCH_INDEX(
 				  block << 8 | (address >> 8 & 0xff), XDP_DEEP)]);
 	if (XDP_FAULT == XDP_FAULT_ORDER) {
-		slot = lookup_node(p->root, p);
+		slot = lookup_node(XDP_IPV4, p->root, p);
 		if (slot != LOOKUP_NONE)
 			return slot;
 	}
-	slot = lookup_lengths(lengths, XDP_MASK_IPV4 + 32, p);
-	return slot != LOOKUP_NONE ? slot : lookup_node(p->root, p);
+	slot = lookup_each(XDP_IPV4, lengths, XDP_MASK_IPV4 + 32, p);
+	return slot != LOOKUP_NONE ? slot : lookup_node(XDP_IPV4, p->root, p);
 }
 
 static __always_inline __u32 lookup_ipv6(struct xdp_packet *p)
@@ -426,21 +484,21 @@ static __always_inline __u32 lookup_ipv6(struct xdp_packet *p)
 	}
 	first = p->destination[0];
 	if (XDP_FAULT == XDP_FAULT_ORDER) {
-		slot = lookup_node(p->root, p);
+		slot = lookup_node(XDP_IPV6, p->root, p);
 		if (slot != LOOKUP_NONE)
 			return slot;
 	}
-	slot = lookup_lengths(MATCH_READ(hg_tables.ipv6_64[xdp_cell(first, seed)]),
-			      XDP_MASK_IPV6 + 128, p);
+	slot = lookup_cell(MATCH_READ(hg_tables.ipv6_64[xdp_cell(first, seed)]),
+			   XDP_MASK_IPV6 + 128, p);
 	if (slot != LOOKUP_NONE)
 		return slot;
-	slot = lookup_lengths(MATCH_READ(hg_tables.ipv6_48[xdp_cell(first >> 16, seed)]),
-			      XDP_MASK_IPV6 + 64, p);
+	slot = lookup_cell(MATCH_READ(hg_tables.ipv6_48[xdp_cell(first >> 16, seed)]),
+			   XDP_MASK_IPV6 + 64, p);
 	if (slot != LOOKUP_NONE)
 		return slot;
-	slot = lookup_lengths(MATCH_READ(hg_tables.ipv6_32[xdp_cell(first >> 32, seed)]) |
-				      MATCH_READ(hg_tables.ipv6_short),
-			      XDP_MASK_IPV6 + 47, p);
+	slot = lookup_cell(MATCH_READ(hg_tables.ipv6_32[xdp_cell(first >> 32, seed)]) |
+				   MATCH_READ(hg_tables.ipv6_short),
+			   XDP_MASK_IPV6 + 47, p);
 	if (slot != LOOKUP_NONE)
 		return slot;
 	set = MATCH_READ(hg_tables.ipv6_offset);
@@ -449,7 +507,7 @@ static __always_inline __u32 lookup_ipv6(struct xdp_packet *p)
 		if (slot != LOOKUP_NONE)
 			return slot;
 	}
-	return lookup_node(p->root, p);
+	return lookup_node(XDP_IPV6, p->root, p);
 }
 
 /* The VRF that the interface belongs to which the packet came in by; 0: none. */

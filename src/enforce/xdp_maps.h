@@ -7,7 +7,7 @@
  * hg_full      full test       what a rule matches, for rules that no few records say
  * hg_verdicts  slot            the action of the rule in that slot, and its flags; mapped
  * hg_actions   action          what then happens, and the clock of a rate limit
- * hg_counters  slot, per CPU   what matched and what was dropped
+ * hg_counters  CPU and slot    what matched and what was dropped; mapped
  * hg_samples   (a ring)        packets that rules with samples picked
  * hg_store     slot, or more   which rules are in force, octet for octet: user space's; mapped
  * hg_vrfs      interface       the VRF it belongs to
@@ -37,7 +37,7 @@
 #include <linux/types.h>
 
 enum {
-	XDP_LAYOUT = 9,
+	XDP_LAYOUT = 10,
 	XDP_SLOTS = 1 << 17,    /* rules in force, and those that leave; a power of two */
 	XDP_RULES_MAX = 120000, /* rules in force at a time */
 	XDP_ACTIONS = 1 << 16,  /* a power of two */
@@ -194,6 +194,7 @@ enum xdp_reason {
 #define XDP_VERDICT_SOME   (1ULL << 33) /* in force at some interfaces alone */
 #define XDP_VERDICT_SAMPLE (1ULL << 34) /* one in some of its packets is sampled */
 
+/* One CPU's: those of slot s are entry XDP_SLOTS * CPU + s. */
 struct xdp_counters {
 	__u64 packets, octets;
 	__u64 dropped_packets, dropped_octets;

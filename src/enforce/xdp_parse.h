@@ -27,6 +27,7 @@
 enum {
 	PARSE_TAGS_MAX = 2,
 	PARSE_EXTENSIONS_MAX = 8,
+	PARSE_TOTAL_MASK = 0x1ffff, /* above 40 + 65,535 */
 	PARSE_ETHERNET = 14,
 	PARSE_PORTS_END = 4, /* octets of a transport header */
 	PARSE_TCP_FLAGS_END = 14,
@@ -246,8 +247,9 @@ __attribute__((noinline)) int parse_ipv6(hook_ctx *ctx, struct xdp_packet *p)
 	return 1;
 }
 
-/* An untagged packet of TCP or UDP without options, extension headers or fragments, whole: nearly
- * all are.  In one piece, at fixed places; 0: it is another one, and nothing was filled. */
+/* The usual packet: TCP or UDP, untagged and whole, without options, extension headers or
+ * fragments. Nearly all are, so it is read in one piece, at fixed places.  0: it is another one,
+ * and nothing was filled. */
 static __always_inline int parse_usual_ports(struct xdp_packet *p, const __be16 *ports, __u32 next,
 					     __u32 total, __u32 header)
 {
@@ -263,11 +265,12 @@ static __always_inline int parse_usual_ports(struct xdp_packet *p, const __be16 
 	return 1;
 }
 
-/* So many octets from here on are there.  As a number: to 6.1 what a swap of octets returns has no
- * bound, and is nothing to add to a pointer. */
-static __always_inline int parse_usual_there(const void *from, const void *end, __u32 n)
+/* Does the packet end within the frame?  The verifiers before 6.18 know nothing of a swapped
+ * number. */
+static __always_inline int parse_is_whole(const void *ip, __u32 total, const void *end)
 {
-	return n <= (__u32)(end - from);
+	asm volatile("" : "+r"(total));
+	return ip + (total & PARSE_TOTAL_MASK) <= end;
 }
 
 static __always_inline int parse_usual_ipv4(void *data, void *end, struct xdp_packet *p)
@@ -279,7 +282,7 @@ static __always_inline int parse_usual_ipv4(void *data, void *end, struct xdp_pa
 		return 0;
 	fragment = bpf_ntohs(ip->flags_offset);
 	total = bpf_ntohs(ip->total);
-	if ((fragment & 0x3fff) != 0 || !parse_usual_there(ip, end, total) ||
+	if ((fragment & 0x3fff) != 0 || !parse_is_whole(ip, total, end) ||
 	    !parse_usual_ports(p, (const __be16 *)(ip + 1), ip->protocol, total, sizeof(*ip)))
 		return 0;
 	p->family = XDP_IPV4;
@@ -302,7 +305,7 @@ static __always_inline int parse_usual_ipv6(void *data, void *end, struct xdp_pa
 		return 0;
 	word = bpf_ntohl(ip->version_class_label);
 	total = bpf_ntohs(ip->payload) + (__u32)sizeof(*ip);
-	if (word >> 28 != 6 || !parse_usual_there(ip, end, total) ||
+	if (word >> 28 != 6 || !parse_is_whole(ip, total, end) ||
 	    !parse_usual_ports(p, (const __be16 *)(ip + 1), ip->next, total, sizeof(*ip)))
 		return 0;
 	p->family = XDP_IPV6;
