@@ -40,7 +40,8 @@
 
 enum {
 	COMPARISONS = 2000000,
-	FAULT_COMPARISONS = 30000, /* so many must be enough to see a planted fault */
+	LONG_RUN = COMPARISONS / 10, /* what is rare has to come up in it */
+	FAULT_COMPARISONS = 30000,   /* so many must be enough to see a planted fault */
 	SET_RULES = 64,
 	SET_RULES_MANY = 1500, /* of one set in so many: */
 	SET_MANY_ONE_IN = 60,
@@ -1076,7 +1077,8 @@ static void test_agrees_with_reference(void **state)
 	assert_true(o.saved * 50 >= o.matched);
 	printf("# several rules matched %llu, %d of them %llu\n",
 	       (unsigned long long)o.matched_more, MATCHED_MAX, (unsigned long long)o.matched_most);
-	assert_true(o.matched_more * 10 >= o.matched && o.matched_most > 0);
+	assert_true(o.matched_more * 10 >= o.matched);
+	assert_true(o.matched_most > 0 || n < LONG_RUN);
 	printf("# %llu rules, %llu refused, %llu changes\n", (unsigned long long)o.rules,
 	       (unsigned long long)o.refused, (unsigned long long)o.changes);
 	assert_true(o.refused * 10 <= o.rules);
