@@ -2,6 +2,7 @@
 /* backend_xdp.c - the XDP program, its maps, pins and links as a backend. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -9,6 +10,7 @@
 #include "enforce/attach_tc.h"
 #include "enforce/backend.h"
 #include "enforce/locals.h"
+#include "enforce/merging.h"
 #include "enforce/pins.h"
 #include "enforce/privilege.h"
 #include "enforce/protect.h"
@@ -20,6 +22,8 @@ struct xdp_backend {
 	struct xdp *xdp;
 	struct attach attach;
 	struct locals locals;
+	struct err merging; /* why not all packets are seen as they came; "": they are */
+	bool told;          /* that the enforcer has looked at the rules since */
 };
 
 static const char *pin_dir(const struct enforce_options *o)
@@ -48,8 +52,10 @@ static bool open_parts(struct xdp_backend *b, const struct enforce_options *o, s
 	b->attach.xdp = b->xdp;
 	b->attach.program = xdp_program(b->xdp);
 	if (protect_set(b->xdp, &o->protect, e) && locals_open(&b->locals, b->xdp, e) &&
-	    attach_start(&b->attach, e))
+	    attach_start(&b->attach, e)) {
+		(void)merging_find(b->attach.at, b->attach.count, &b->merging);
 		return true;
+	}
 	if (!found)
 		(void)pins_remove(&b->pins, NULL);
 	return false;
@@ -107,10 +113,23 @@ static bool flush_xdp(const struct enforce_options *o, struct err *e)
 	return ok;
 }
 
+/* Is a rule to be there that needs to see each packet? */
+static void judge(const struct xdp_backend *b, struct rule *r)
+{
+	bool merged = b->merging.text[0] != '\0' && plan_needs_whole(&r->nlri, &r->then);
+
+	if (merged && r->why_merged != NULL && strcmp(r->why_merged, b->merging.text) == 0)
+		return;
+	free(r->why_merged);
+	r->why_merged = merged ? strdup(b->merging.text) : NULL;
+}
+
 static bool change_xdp(void *backend, struct rule *const *list, size_t n, struct err *e)
 {
 	struct xdp_backend *b = backend;
 
+	for (size_t i = 0; i < n; i++)
+		judge(b, list[i]);
 	return xdp_change(b->xdp, list, n, e);
 }
 
@@ -156,9 +175,15 @@ static void epoch_set_xdp(void *backend, const char *epoch)
 static bool refresh_xdp(void *backend)
 {
 	struct xdp_backend *b = backend;
+	struct err now = { 0 };
+	bool changed;
 
 	attach_refresh(&b->attach);
-	return false;
+	(void)merging_find(b->attach.at, b->attach.count, &now);
+	changed = strcmp(now.text, b->merging.text) != 0 || (!b->told && now.text[0] != '\0');
+	b->told = true;
+	b->merging = now;
+	return changed;
 }
 
 static int events_xdp(const void *backend)

@@ -36,8 +36,6 @@ void nft_base_print(FILE *to);
 bool nft_match_fits(const struct flow_nlri *n, struct err *e);
 /* The same for its actions. */
 bool nft_then_make(const struct flow_actions *a, struct plan_then *ret, struct err *e);
-/* Does it need to see packets as they were on the wire, each by itself? */
-bool nft_needs_whole(const struct flow_nlri *n, const struct plan_then *t);
 
 /* The lines that add the rule, of which nft_match_fits is true, to the chain of a class; how many.
  * They lead to the chain of its number.  before: the handle of what comes next there; 0: nothing.
