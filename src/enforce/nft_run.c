@@ -6,9 +6,13 @@
  */
 #include "enforce/nft_run.h"
 
+#include <errno.h>
+#include <linux/netlink.h>
 #include <nftables/libnftables.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 /* "file:line:columns: Error: what happened", then the command and marks below it. */
 static bool run_failed(struct nft_ctx *nft, struct err *e)
@@ -20,10 +24,24 @@ static bool run_failed(struct nft_ctx *nft, struct err *e)
 		      *what != '\0' ? what : "no reason given");
 }
 
+/* Where the kernel has no such socket, libnftables ends the process. */
+static bool kernel_has_nftables(struct err *e)
+{
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+
+	if (fd < 0)
+		return err_at(e, 0, 0, "this kernel has no nftables: %s", strerror(errno));
+	close(fd);
+	return true;
+}
+
 static struct nft_ctx *context_new(struct err *e)
 {
-	struct nft_ctx *nft = nft_ctx_new(NFT_CTX_DEFAULT);
+	struct nft_ctx *nft;
 
+	if (!kernel_has_nftables(e))
+		return NULL;
+	nft = nft_ctx_new(NFT_CTX_DEFAULT);
 	if (nft != NULL && nft_ctx_buffer_output(nft) == 0 && nft_ctx_buffer_error(nft) == 0)
 		return nft;
 	if (nft != NULL)
