@@ -304,6 +304,11 @@ static bool attach_one(struct attach *a, unsigned ifindex, const char *name, str
 	if (a->count == ENFORCE_INTERFACES_MAX)
 		return err_at(e, 0, 0, "interface %s: more than %d interfaces", name,
 			      ENFORCE_INTERFACES_MAX);
+	if (!ifname_is_ethernet(name))
+		return err_at(e, 0, 0,
+			      "interface %s: its packets come without Ethernet headers, and rules "
+			      "are not enforced there",
+			      name);
 	if (mode_wanted(a, name) != ENFORCE_ATTACH_TC && !is_unoccupied(ifindex, name, e))
 		return false;
 	if (!tell_mode(a, ifindex, name))

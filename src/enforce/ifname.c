@@ -5,23 +5,37 @@
 #include <errno.h>
 #include <fnmatch.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+static bool ask(const char *name, unsigned long what, struct ifreq *ret)
+{
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	bool ok;
+
+	memset(ret, 0, sizeof(*ret));
+	memcpy(ret->ifr_name, name, strnlen(name, sizeof(ret->ifr_name) - 1));
+	ok = fd >= 0 && ioctl(fd, what, ret) == 0;
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
 bool ifname_is_loopback(const char *name)
 {
-	struct ifreq r = { 0 };
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool loopback;
+	struct ifreq r;
 
-	if (fd < 0)
-		return false;
-	memcpy(r.ifr_name, name, strnlen(name, sizeof(r.ifr_name) - 1));
-	loopback = ioctl(fd, SIOCGIFFLAGS, &r) == 0 && (r.ifr_flags & IFF_LOOPBACK);
-	close(fd);
-	return loopback;
+	return ask(name, SIOCGIFFLAGS, &r) && (r.ifr_flags & IFF_LOOPBACK);
+}
+
+bool ifname_is_ethernet(const char *name)
+{
+	struct ifreq r;
+
+	return ask(name, SIOCGIFHWADDR, &r) && r.ifr_hwaddr.sa_family == ARPHRD_ETHER;
 }
 
 static bool is_pattern(const char *name)

@@ -386,6 +386,15 @@ only_as_said() {
 	return "$verdict"
 }
 
+no_ethernet() {
+	in_ b ip tuntap add dev tun0 mode tun || return 1
+	conf 'interface tun0;'
+	refused 'interface tun0: its packets come without Ethernet headers'
+	verdict=$?
+	in_ b ip link del tun0
+	return "$verdict"
+}
+
 comes_and_goes() {
 	conf 'interface in*;' 'attach tc;'
 	start && ip -n "${ns}b" link add in7 type veth peer name out7 &&
@@ -465,7 +474,7 @@ if [ "$(id -u)" -ne 0 ]; then
 	exit 0
 fi
 
-plan 21
+plan 22
 stage 2 || exit 1
 hub_start
 check 'a rule at tc blocks what it matches over IPv4 and IPv6, and nothing else' blocks
@@ -484,6 +493,7 @@ check 'another tc program before ours is told with id and mode, and stays' other
 check 'one of the kind tcx too' tcx_before
 check 'with another mode in the file what was there goes' another_mode
 check 'a mode that the file names is the only one that is tried' only_as_said
+check 'an interface without Ethernet headers is refused' no_ethernet
 check 'interfaces that fit come and go' comes_and_goes
 check 'rules that have to see each packet are not enforced where they come merged' merged_is_told
 check 'nor are they when they were found in force' merged_after_return
