@@ -38,7 +38,7 @@ bool ifname_is_ethernet(const char *name)
 	return ask(name, SIOCGIFHWADDR, &r) && r.ifr_hwaddr.sa_family == ARPHRD_ETHER;
 }
 
-static bool is_pattern(const char *name)
+bool ifname_is_pattern(const char *name)
 {
 	return strchr(name, '*') != NULL;
 }
@@ -68,7 +68,8 @@ static bool visit_fitting(const char *name, const struct if_nameindex *all, ifna
 	if (fits > 0)
 		return true;
 	return err_at(e, 0, 0,
-		      is_pattern(name) ? "no interface fits %s" : "there is no interface %s", name);
+		      ifname_is_pattern(name) ? "no interface fits %s" : "there is no interface %s",
+		      name);
 }
 
 bool ifname_each(const struct enforce_options *o, ifname_visit *visit, void *ctx, struct err *e)

@@ -12,6 +12,7 @@
 bool ifname_is_loopback(const char *name);
 /* Are its frames those that the program reads? */
 bool ifname_is_ethernet(const char *name);
+bool ifname_is_pattern(const char *name);
 /* Does one of the names or patterns mean this interface? */
 bool ifname_is_named(const struct enforce_options *o, const char *name);
 
