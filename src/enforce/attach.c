@@ -327,6 +327,11 @@ static bool attach_one(struct attach *a, unsigned ifindex, const char *name, str
 	if (a->count == ENFORCE_INTERFACES_MAX)
 		return err_at(e, 0, 0, "interface %s: more than %d interfaces", name,
 			      ENFORCE_INTERFACES_MAX);
+	if (!ifname_is_ethernet(name))
+		return err_at(e, 0, 0,
+			      "interface %s: its packets come without Ethernet headers, and rules "
+			      "are not enforced there",
+			      name);
 	if (mode_wanted(a, name) != ENFORCE_ATTACH_TC && !is_unoccupied(ifindex, name, e))
 		return false;
 	if (!tell_mode(a, ifindex, name))
@@ -363,12 +368,26 @@ static bool attach_named(void *ctx, unsigned ifindex, const char *name, struct e
 	return find_attached(a, ifindex) != NULL || attach_one(a, ifindex, name, e);
 }
 
+/* The program for tc is loaded now where it may be asked for later, which is when no program can be
+ * loaded any more. */
+static bool load_for_later(const struct attach *a, struct err *e)
+{
+	const struct enforce_options *o = a->options;
+	bool may = false;
+
+	for (size_t i = 0; o->attach != NULL && i < o->interface_count; i++)
+		may |= o->attach[i] == ENFORCE_ATTACH_TC ||
+		       (o->attach[i] == ENFORCE_ATTACH_AUTO && ifname_is_pattern(o->interfaces[i]));
+	return !may || xdp_tc_program(a->xdp, NULL, e) >= 0;
+}
+
 bool attach_start(struct attach *a, struct err *e)
 {
 	size_t before;
-	bool ok = pins_each(a->pins, adopt, a, e);
+	bool ok = load_for_later(a, e) && pins_each(a->pins, adopt, a, e);
 
-	adopt_filters(a);
+	if (ok)
+		adopt_filters(a);
 	before = a->count;
 	ok = ok && ifname_each(a->options, attach_named, a, e);
 	while (!ok && a->count > before) {

@@ -16,19 +16,18 @@
 #include <errno.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
-#include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "enforce/netlink.h"
 
 enum {
 	PRIORITY = 1, /* before all that did not ask for a place */
 	HANDLE = 0x6867,
-	TCX_MAX = 64,
-	DUMP_OCTETS = 32 * 1024
+	TCX_MAX = 64
 };
 
 /* From Linux 6.6 on. */
@@ -41,45 +40,37 @@ struct filter {
 	char kind[16];
 };
 
-static void read_attributes(const struct rtattr *a, int left, struct filter *f, bool nested)
-{
-	for (; RTA_OK(a, left); a = RTA_NEXT(a, left)) {
-		if (!nested && a->rta_type == TCA_KIND)
-			(void)snprintf(f->kind, sizeof(f->kind), "%.*s", (int)RTA_PAYLOAD(a),
-				       (const char *)RTA_DATA(a));
-		else if (!nested && (a->rta_type & NLA_TYPE_MASK) == TCA_OPTIONS)
-			read_attributes(RTA_DATA(a), (int)RTA_PAYLOAD(a), f, true);
-		else if (nested && a->rta_type == TCA_BPF_ID && RTA_PAYLOAD(a) >= 4)
-			memcpy(&f->program, RTA_DATA(a), 4);
-	}
-}
-
 typedef void filter_visit(const struct filter *f, void *ctx);
 
-/* False: that was all. */
-static bool read_dump(const void *octets, int len, filter_visit *visit, void *ctx)
-{
-	for (const struct nlmsghdr *h = octets; NLMSG_OK(h, len); h = NLMSG_NEXT(h, len)) {
-		const struct tcmsg *m = NLMSG_DATA(h);
-		struct filter f = { 0 };
+struct filters {
+	filter_visit *visit;
+	void *ctx;
+};
 
-		if (h->nlmsg_type == NLMSG_DONE || h->nlmsg_type == NLMSG_ERROR)
-			return false;
-		if (h->nlmsg_type != RTM_NEWTFILTER)
-			continue;
-		f.priority = TC_H_MAJ(m->tcm_info) >> 16;
-		f.handle = m->tcm_handle;
-		read_attributes(TCA_RTA(m), (int)TCA_PAYLOAD(h), &f, false);
-		visit(&f, ctx);
-	}
-	return true;
+static void read_filter(const struct nlmsghdr *h, void *ctx)
+{
+	const struct filters *to = ctx;
+	const struct tcmsg *m = NLMSG_DATA(h);
+	const struct rtattr *first = TCA_RTA(m), *kind, *options, *id = NULL;
+	struct filter f = { .priority = TC_H_MAJ(m->tcm_info) >> 16, .handle = m->tcm_handle };
+	int len = (int)TCA_PAYLOAD(h);
+
+	kind = netlink_attribute(first, len, TCA_KIND);
+	options = netlink_attribute(first, len, TCA_OPTIONS);
+	if (kind != NULL)
+		(void)snprintf(f.kind, sizeof(f.kind), "%.*s", (int)RTA_PAYLOAD(kind),
+			       (const char *)RTA_DATA(kind));
+	if (options != NULL && strcmp(f.kind, "bpf") == 0)
+		id = netlink_attribute(RTA_DATA(options), (int)RTA_PAYLOAD(options), TCA_BPF_ID);
+	if (id != NULL && RTA_PAYLOAD(id) >= sizeof(f.program))
+		memcpy(&f.program, RTA_DATA(id), sizeof(f.program));
+	to->visit(&f, to->ctx);
 }
 
 /* Those of one side of the interface; each after what stands for all with its priority, which has
  * handle 0. */
 static void each_filter(unsigned ifindex, uint32_t side, filter_visit *visit, void *ctx)
 {
-	_Alignas(struct nlmsghdr) static uint8_t octets[DUMP_OCTETS];
 	struct {
 		struct nlmsghdr h;
 		struct tcmsg m;
@@ -89,16 +80,8 @@ static void each_filter(unsigned ifindex, uint32_t side, filter_visit *visit, vo
 		       .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
 		.m = { .tcm_ifindex = (int)ifindex, .tcm_parent = TC_H_MAKE(TC_H_CLSACT, side) },
 	};
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	ssize_t n = fd >= 0 ? send(fd, &ask, sizeof(ask), 0) : -1;
 
-	while (n >= 0) {
-		n = recv(fd, octets, sizeof(octets), 0);
-		if (n <= 0 || !read_dump(octets, (int)n, visit, ctx))
-			break;
-	}
-	if (fd >= 0)
-		close(fd);
+	(void)netlink_dump(&ask.h, read_filter, &(struct filters){ visit, ctx });
 }
 
 static void count_filter(const struct filter *f, void *ctx)

@@ -2,6 +2,7 @@
 /* backend_xdp.c - the XDP program, its maps, pins and links as a backend. */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -11,6 +12,7 @@
 #include "enforce/groups.h"
 #include "enforce/kernel.h"
 #include "enforce/locals.h"
+#include "enforce/merging.h"
 #include "enforce/pins.h"
 #include "enforce/places.h"
 #include "enforce/privilege.h"
@@ -29,6 +31,8 @@ struct xdp_backend {
 	struct groups groups;
 	struct places places;
 	struct samples samples;
+	struct err merging; /* why not all packets are seen as they came; "": they are */
+	bool told;          /* that the enforcer has looked at the rules since */
 };
 
 static const char *pin_dir(const struct enforce_options *o)
@@ -89,8 +93,11 @@ static bool open_parts(struct xdp_backend *b, const struct enforce_options *o, s
 	if (xdp_groups_set(b->xdp, &b->groups, o->groups, o->group_count, e) &&
 	    samples_open(&b->samples, b->xdp, o->samples, e) &&
 	    protect_set(b->xdp, &o->protect, e) && places_open(&b->places, b->xdp, o, rs, e) &&
-	    locals_open(&b->locals, protect_bring_locals, b->xdp, e) && attach_start(&b->attach, e))
+	    locals_open(&b->locals, protect_bring_locals, b->xdp, e) &&
+	    attach_start(&b->attach, e)) {
+		(void)merging_find(b->attach.at, b->attach.count, &b->merging);
 		return true;
+	}
 	if (!found)
 		(void)pins_remove(&b->pins, NULL);
 	return false;
@@ -154,12 +161,25 @@ static bool sends(const struct xdp *x)
 	return xdp_sends(x, XDP_SEND_NOWHERE) < xdp_in_force(x);
 }
 
+/* Is a rule to be there that needs to see each packet? */
+static void judge(const struct xdp_backend *b, struct rule *r)
+{
+	bool merged = b->merging.text[0] != '\0' && plan_needs_whole(&r->nlri, &r->then);
+
+	if (merged && r->why_merged != NULL && strcmp(r->why_merged, b->merging.text) == 0)
+		return;
+	free(r->why_merged);
+	r->why_merged = merged ? strdup(b->merging.text) : NULL;
+}
+
 /* Who sends has to be there before a packet finds the first rule that asks for it. */
 static bool change_xdp(void *backend, struct rule *const *list, size_t n, struct err *e)
 {
 	struct xdp_backend *b = backend;
 	bool wanted = sends(b->xdp);
 
+	for (size_t i = 0; i < n; i++)
+		judge(b, list[i]);
 	samples_read(&b->samples);
 	for (size_t i = 0; !wanted && i < n; i++)
 		wanted = rule_wanted(list[i]) && list[i]->then.send != XDP_SEND_NOWHERE;
@@ -208,13 +228,19 @@ static void epoch_set_xdp(void *backend, const char *epoch)
 static bool refresh_xdp(void *backend)
 {
 	struct xdp_backend *b = backend;
+	struct err now = { 0 };
+	bool changed;
 
 	attach_refresh(&b->attach);
 	attach_senders(&b->attach, sends(b->xdp));
 	places_refresh(&b->places);
 	resolve_copies(b->xdp);
 	samples_read(&b->samples);
-	return false;
+	(void)merging_find(b->attach.at, b->attach.count, &now);
+	changed = strcmp(now.text, b->merging.text) != 0 || (!b->told && now.text[0] != '\0');
+	b->told = true;
+	b->merging = now;
+	return changed;
 }
 
 static int events_xdp(const void *backend)

@@ -5,26 +5,40 @@
 #include <errno.h>
 #include <fnmatch.h>
 #include <net/if.h>
+#include <net/if_arp.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-bool ifname_is_loopback(const char *name)
+static bool ask(const char *name, unsigned long what, struct ifreq *ret)
 {
-	struct ifreq r = { 0 };
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool loopback;
+	bool ok;
 
-	if (fd < 0)
-		return false;
-	memcpy(r.ifr_name, name, strnlen(name, sizeof(r.ifr_name) - 1));
-	loopback = ioctl(fd, SIOCGIFFLAGS, &r) == 0 && (r.ifr_flags & IFF_LOOPBACK);
-	close(fd);
-	return loopback;
+	memset(ret, 0, sizeof(*ret));
+	memcpy(ret->ifr_name, name, strnlen(name, sizeof(ret->ifr_name) - 1));
+	ok = fd >= 0 && ioctl(fd, what, ret) == 0;
+	if (fd >= 0)
+		close(fd);
+	return ok;
 }
 
-static bool is_pattern(const char *name)
+bool ifname_is_loopback(const char *name)
+{
+	struct ifreq r;
+
+	return ask(name, SIOCGIFFLAGS, &r) && (r.ifr_flags & IFF_LOOPBACK);
+}
+
+bool ifname_is_ethernet(const char *name)
+{
+	struct ifreq r;
+
+	return ask(name, SIOCGIFHWADDR, &r) && r.ifr_hwaddr.sa_family == ARPHRD_ETHER;
+}
+
+bool ifname_is_pattern(const char *name)
 {
 	return strchr(name, '*') != NULL;
 }
@@ -73,7 +87,8 @@ static bool visit_fitting(const char *name, const struct if_nameindex *all, ifna
 	if (fits > 0)
 		return true;
 	return err_at(e, 0, 0,
-		      is_pattern(name) ? "no interface fits %s" : "there is no interface %s", name);
+		      ifname_is_pattern(name) ? "no interface fits %s" : "there is no interface %s",
+		      name);
 }
 
 bool ifname_each(const struct enforce_options *o, ifname_visit *visit, void *ctx, struct err *e)

@@ -10,6 +10,9 @@
 
 /* What a machine says to itself has not come in from a network. */
 bool ifname_is_loopback(const char *name);
+/* Are its frames those that the program reads? */
+bool ifname_is_ethernet(const char *name);
+bool ifname_is_pattern(const char *name);
 /* The VRF of the options that this interface belongs to, whatever else names it; -1: none. */
 int ifname_vrf(const struct enforce_options *o, const char *name);
 /* Does one of the names or patterns mean this interface?  Those of VRFs count. */

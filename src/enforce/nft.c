@@ -106,7 +106,7 @@ static bool wants(const struct nft *t, struct rule *r)
 
 	if (!rule_wanted(r))
 		return false;
-	if (t->hooks.merging[0] == '\0' || !nft_needs_whole(&r->nlri, &r->then))
+	if (t->hooks.merging[0] == '\0' || !plan_needs_whole(&r->nlri, &r->then))
 		return true;
 	(void)snprintf(why, sizeof(why),
 		       "interface %s merges packets (ethtool -K %s gro off lro off)",

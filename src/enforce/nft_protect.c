@@ -61,7 +61,7 @@ const char *nft_protect_needs_whole(const struct enforce_protect *p)
 	static const struct plan_then nothing;
 
 	for (size_t i = 0; i < p->count; i++)
-		if (nft_needs_whole(&p->statements[i].nlri, &nothing))
+		if (plan_needs_whole(&p->statements[i].nlri, &nothing))
 			return p->statements[i].name;
 	return NULL;
 }

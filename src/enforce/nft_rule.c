@@ -117,17 +117,6 @@ bool nft_then_make(const struct plan_able *able, enum flow_family family,
 	return true;
 }
 
-bool nft_needs_whole(const struct flow_nlri *n, const struct plan_then *t)
-{
-	struct rd r = flow_nlri_components(n);
-	struct flow_comp c;
-
-	while (flow_comp_next(&r, n->family, &c))
-		if (c.type == FLOW_PACKET_LENGTH)
-			return true;
-	return t->rate[XDP_UNIT_PACKETS] > 0;
-}
-
 /* ---- Conditions ----------------------------------------------------------------------- */
 
 enum {

@@ -21,8 +21,6 @@ bool nft_match_fits(const struct flow_nlri *n, struct err *e);
 /* The same for its actions. */
 bool nft_then_make(const struct plan_able *able, enum flow_family family,
 		   const struct flow_actions *a, struct plan_then *ret, struct err *e);
-/* Does it need to see packets as they were on the wire, each by itself? */
-bool nft_needs_whole(const struct flow_nlri *n, const struct plan_then *t);
 
 enum nft_part {
 	NFT_WHOLE,

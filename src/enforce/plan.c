@@ -247,3 +247,14 @@ bool plan_rule_make(const struct flow_nlri *nlri, struct xdp_rule *ret, struct e
 	}
 	return true;
 }
+
+bool plan_needs_whole(const struct flow_nlri *n, const struct plan_then *t)
+{
+	struct rd r = flow_nlri_components(n);
+	struct flow_comp c;
+
+	while (flow_comp_next(&r, n->family, &c))
+		if (c.type == FLOW_PACKET_LENGTH)
+			return true;
+	return t->rate[XDP_UNIT_PACKETS] > 0;
+}

@@ -55,4 +55,7 @@ void plan_then_read(const struct xdp_then *x, __u64 verdict, struct plan_then *r
 /* False, with the reason, when the match cannot be had exactly.  n is a checked NLRI. */
 bool plan_rule_make(const struct flow_nlri *n, struct xdp_rule *ret, struct err *e);
 
+/* Does the rule need to see packets as they were on the wire, each by itself? */
+bool plan_needs_whole(const struct flow_nlri *n, const struct plan_then *t);
+
 #endif

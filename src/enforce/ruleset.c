@@ -102,6 +102,7 @@ static void rule_free(struct rule *r)
 	free(r->why_match);
 	free(r->why_then);
 	free(r->why_table);
+	free(r->why_merged);
 	free(r);
 }
 
@@ -241,13 +242,15 @@ const char *rule_reason(const struct rule *r)
 	if (r->state != RULE_NOT_ENFORCED)
 		return "";
 	if (r->match_ok && r->then_ok)
-		return r->why_table != NULL ? r->why_table : "table full";
+		return r->why_merged != NULL  ? r->why_merged
+		       : r->why_table != NULL ? r->why_table
+					      : "table full";
 	return why != NULL ? why : "out of memory";
 }
 
 bool rule_wanted(const struct rule *r)
 {
-	return r->wanted && r->match_ok && r->then_ok;
+	return r->wanted && r->match_ok && r->then_ok && r->why_merged == NULL;
 }
 
 struct gather {

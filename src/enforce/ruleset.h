@@ -46,6 +46,7 @@ struct rule {
 	enum rule_state state;
 	char *why_match, *why_then; /* owned; NULL: no reason against it */
 	char *why_table;            /* the same: why the tables do not take it now */
+	char *why_merged;           /* the same: which interface merges what it has to see whole */
 	struct index_rule *entry;   /* in the tables; NULL: not there */
 	bool read_back;             /* verify.c found it in the kernel */
 	bool touched;               /* in the list of what the next change has to look at */

@@ -50,7 +50,7 @@ static const struct call allowed[] = {
 	CALL(sendto), CALL(sendmsg), CALL(sendmmsg), CALL(recvfrom), CALL(recvmsg), CALL(recvmmsg),
 
 	/* interfaces */
-	CALL_WITH(ioctl, 1, SIOCGIFFLAGS), CALL_WITH(ioctl, 1, SIOCGIFINDEX), CALL_WITH(ioctl, 1, SIOCGIFNAME),
+	CALL_WITH(ioctl, 1, SIOCGIFFLAGS), CALL_WITH(ioctl, 1, SIOCGIFHWADDR), CALL_WITH(ioctl, 1, SIOCGIFINDEX), CALL_WITH(ioctl, 1, SIOCGIFNAME),
 	CALL_WITH(ioctl, 1, SIOCETHTOOL), CALL_WITH(ioctl, 1, TCGETS), CALL_WITH(ioctl, 1, FIONREAD),
 
 	/* maps and links */
@@ -67,7 +67,7 @@ static const struct call allowed[] = {
 	CALL_WITHOUT(openat, 2, O_ACCMODE | O_CREAT | O_TRUNC), CALL_WITHOUT(open, 1, O_ACCMODE | O_CREAT | O_TRUNC),
 	CALL(access), CALL(faccessat), CALL(faccessat2), CALL(stat), CALL(fstat), CALL(lstat), CALL(newfstatat), CALL(statx),
 	CALL(statfs), CALL(fstatfs), CALL(lseek), CALL(ftruncate), CALL(pread64), CALL(getdents64), CALL(readlink), CALL(readlinkat),
-	CALL(unlink), CALL(unlinkat), CALL(rmdir), CALL(flock),
+	CALL(unlink), CALL(unlinkat), CALL(mkdir), CALL(mkdirat), CALL(rmdir), CALL(flock),
 
 	/* memory, time, and who we are */
 	CALL(brk), CALL_WITHOUT(mmap, 2, PROT_EXEC), CALL(munmap), CALL(mremap), CALL(madvise),

@@ -13,9 +13,12 @@ listener=
 
 DISCARD=8006000000000000
 MARK10=800900000000000a
-# NLRIs: to 192.0.2.2 and 2001:db8::2, TCP to port 23 and 24
+PACKETS=800c000042c80000 # 100 packets a second
+# NLRIs: to 192.0.2.2 and 2001:db8::2, TCP to port 23 and 24, UDP to port 9
 TCP23=0c0120c0000202038106058117
 TCP24=0c0120c0000202038106058118
+UDP9=0c0120c0000202038111058109
+LENGTH=0c0120c00002020381060a813c # and of 60 octets
 V6TCP23=1901800020010db8000000000000000000000002038106058117
 
 cleanup() {
@@ -35,9 +38,9 @@ trap 'exit 130' INT TERM
 
 # in_ NAMESPACE COMMAND... - only the network is another one
 in_() {
-	n=$1
+	where=$1
 	shift
-	nsenter --net="/run/netns/$ns$n" "$@"
+	nsenter --net="/run/netns/$ns$where" "$@"
 }
 
 stage() {
@@ -383,6 +386,15 @@ only_as_said() {
 	return "$verdict"
 }
 
+no_ethernet() {
+	in_ b ip tuntap add dev tun0 mode tun || return 1
+	conf 'interface tun0;'
+	refused 'interface tun0: its packets come without Ethernet headers'
+	verdict=$?
+	in_ b ip link del tun0
+	return "$verdict"
+}
+
 comes_and_goes() {
 	conf 'interface in*;' 'attach tc;'
 	start && ip -n "${ns}b" link add in7 type veth peer name out7 &&
@@ -397,12 +409,72 @@ monitors() {
 		! reported "$TCP23" '"packets": 0,' && stop TERM
 }
 
+# What a peer elsewhere sends may be of many segments; in the driver it is not.
+merged_is_told() {
+	order add ipv4-flow "$LENGTH" "$DISCARD"
+	order add ipv4-flow "$UDP9" "$PACKETS"
+	for mode in tc generic; do
+		conf 'interface in1;' "attach $mode;"
+		start || return 1
+		for n in "$LENGTH" "$UDP9"; do
+			within 5 reported "$n" '"state": "not-enforced"' 'in1: its peer in another network' || return 1
+		done
+		connects 192.0.2.2 24 && blocked 192.0.2.2 23 || return 1
+		stop KILL
+	done
+	conf 'interface in1;' 'attach native;'
+	start && within 5 reported "$LENGTH" '"state": "enforced"' && within 5 blocked 192.0.2.2 24
+	verdict=$?
+	stop KILL
+	return "$verdict"
+}
+
+# Rules that were in force leave it.
+merged_after_return() {
+	conf 'interface in1;' 'attach tc;'
+	start && within 5 reported "$LENGTH" '"state": "not-enforced"' && within 5 connects 192.0.2.2 24 && stop TERM
+}
+
+# syn - on v0, what LENGTH matches
+syn() {
+	in_ b /usr/bin/python3 -c '
+import socket
+s = socket.socket(17, 3)
+s.bind(("v0", 0))
+ip = bytes.fromhex("4500003c00010000400600" + "00c0000201c0000202")
+s.send(b"\xff" * 6 + b"\2" + b"\0" * 5 + b"\x08\0" + ip + bytes.fromhex("03e80018") + b"\0" * 36)'
+}
+
+# dropped NLRI NUMBER - so many at least
+dropped() {
+	reported "$1" && [ "$(value dropped-packets)" -ge "$2" ]
+}
+
+# Where nothing merges the rule is exact, and it follows what ethtool changes.
+whole_is_exact() {
+	ip -n "${ns}b" link add v0 type veth peer name v1
+	for n in 0 1; do
+		in_ b ethtool -K "v$n" gro off gso off tso off tx-udp-segmentation off >/dev/null
+		ip -n "${ns}b" link set "v$n" up
+	done
+	conf 'interface v1;' 'attach tc;'
+	start && within 5 reported "$LENGTH" '"state": "enforced"' || return 1
+	syn && within 5 dropped "$LENGTH" 1 || return 1
+	in_ b ethtool -K v1 gro on
+	within 5 reported "$LENGTH" '"state": "not-enforced"' 'v1 merges packets' || return 1
+	in_ b ethtool -K v1 gro off
+	within 5 reported "$LENGTH" '"state": "enforced"' && syn && within 5 dropped "$LENGTH" 2 || return 1
+	in_ b ethtool -K v0 gso on tso on
+	within 5 reported "$LENGTH" '"state": "not-enforced"' 'v0 sends packets of many segments' &&
+		stop TERM && ip -n "${ns}b" link del v0
+}
+
 if [ "$(id -u)" -ne 0 ]; then
 	echo '1..0 # SKIP needs root'
 	exit 0
 fi
 
-plan 18
+plan 22
 stage 2 || exit 1
 hub_start
 check 'a rule at tc blocks what it matches over IPv4 and IPv6, and nothing else' blocks
@@ -421,6 +493,10 @@ check 'another tc program before ours is told with id and mode, and stays' other
 check 'one of the kind tcx too' tcx_before
 check 'with another mode in the file what was there goes' another_mode
 check 'a mode that the file names is the only one that is tried' only_as_said
+check 'an interface without Ethernet headers is refused' no_ethernet
 check 'interfaces that fit come and go' comes_and_goes
+check 'rules that have to see each packet are not enforced where they come merged' merged_is_told
+check 'nor are they when they were found in force' merged_after_return
+check 'they are where nothing is merged, and follow what ethtool changes' whole_is_exact
 check 'mode monitor of an interface counts and drops nothing' monitors
 tap_status

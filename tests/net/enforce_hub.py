@@ -53,7 +53,10 @@ class Hub:
         return [line.decode() for line in whole]
 
     def commands(self, connection):
-        data = connection.recv(65536)
+        try:
+            data = connection.recv(65536)
+        except ConnectionResetError:  # killed with something unread
+            data = b""
         if not data:
             self.poll.unregister(connection)
             self.subscribers = [s for s in self.subscribers if s is not connection]

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: ISC */
+/* netlink.c - see netlink.h. */
+#include "enforce/netlink.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+	DUMP_OCTETS = 32 * 1024
+};
+
+/* 1: there is more; 0: that was all; -1: it is no list. */
+static int read_dump(const void *octets, int len,
+		     void (*visit)(const struct nlmsghdr *h, void *ctx), void *ctx)
+{
+	for (const struct nlmsghdr *h = octets; NLMSG_OK(h, len); h = NLMSG_NEXT(h, len)) {
+		if (h->nlmsg_type == NLMSG_DONE)
+			return 0;
+		if (h->nlmsg_type == NLMSG_ERROR)
+			return -1;
+		visit(h, ctx);
+	}
+	return 1;
+}
+
+bool netlink_dump(const struct nlmsghdr *ask, void (*visit)(const struct nlmsghdr *h, void *ctx),
+		  void *ctx)
+{
+	_Alignas(struct nlmsghdr) static uint8_t octets[DUMP_OCTETS];
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	int more = fd >= 0 && send(fd, ask, ask->nlmsg_len, 0) >= 0 ? 1 : -1;
+
+	while (more > 0) {
+		ssize_t n = recv(fd, octets, sizeof(octets), 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		more = n > 0 ? read_dump(octets, (int)n, visit, ctx) : -1;
+	}
+	if (fd >= 0)
+		close(fd);
+	return more == 0;
+}
+
+const struct rtattr *netlink_attribute(const struct rtattr *first, int len, unsigned type)
+{
+	for (const struct rtattr *a = first; RTA_OK(a, len); a = RTA_NEXT(a, len))
+		if ((a->rta_type & NLA_TYPE_MASK) == type)
+			return a;
+	return NULL;
+}
