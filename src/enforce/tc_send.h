@@ -376,8 +376,9 @@ int headgate_send(struct __sk_buff *skb)
 	skb->cb[0] = note->action;
 	skb->cb[1] = note->slot;
 	skb->cb[2] = note->id;
+	/* Behind it the note is not there for newer kernels. */
 	bpf_tail_call(skb, &hg_sending, 0);
-	return send_fail(skb, note->slot, XDP_REASON_CHANGED);
+	return send_fail(skb, skb->cb[1], XDP_REASON_CHANGED);
 }
 
 #endif
