@@ -401,6 +401,14 @@ marks_too() {
 		probe 198.51.100.3 && only d '63 64 46'
 }
 
+# The longer prefix is first, and says to go on.
+sent_by_a_later_rule() {
+	first='{ match { destination 198.51.100.3/32; protocol udp; destination-port =9; } then { mark 10; action terminal; } }'
+	headgate announce flow route "$first" && rule announce 'redirect 10.9.9.9' || return 1
+	within 5 enforced 198.51.100.3/32 && within 5 enforced 'redirect 10.9.9.9' || return 1
+	probe 198.51.100.3 && only d '63 64 10' && headgate withdraw flow route "$first"
+}
+
 # both - the last probe came out in both places
 both() {
 	within 1 came c '63 ' && within 1 came d '63 '
@@ -493,7 +501,7 @@ background b "$HEADGATE_BUILD/headgated" -c "$work/conf" 2>"$work/hub.log" &
 hub=$!
 within 5 test -S "$socket"
 
-plan 35
+plan 36
 start
 check 'without rules packets take their way' passes_before
 check 'nothing hangs at tc then' no_hook_before
@@ -519,6 +527,7 @@ check 'an interface goes and comes' interface_comes_back
 check 'a route target that nobody imports is not enforced' no_such_vrf
 check 'nor is a VRF with nowhere to go' nowhere_to_go
 check 'a mark goes along' marks_too
+check 'of several rules that match the first that sends sends' sent_by_a_later_rule
 check 'copies arrive, and the packets too' copies
 check 'copies of tagged frames arrive untagged' copies_out_of_a_tagged_frame
 check 'without a way for the copy the packet goes on' goes_on_uncopied
