@@ -445,14 +445,12 @@ void attach_senders(struct attach *a, bool wanted)
 {
 	struct err e = { 0 };
 
-	for (size_t i = 0; i < a->count; i++) {
-		if (a->at[i].mode == ENFORCE_ATTACH_TC)
-			continue; /* the program there calls it itself */
-		if (!wanted)
+	/* The program at tc calls it itself. */
+	for (size_t i = 0; i < a->count; i++)
+		if (!wanted || a->at[i].mode == ENFORCE_ATTACH_TC)
 			hooks_drop(a->xdp, a->at[i].ifindex);
 		else
 			(void)hooks_have(a->xdp, a->at[i].ifindex, a->at[i].name, &e);
-	}
 	if (e.text[0] != '\0' && strncmp(a->said, e.text, sizeof(a->said) - 1) != 0)
 		log_error("%s", e.text);
 	(void)snprintf(a->said, sizeof(a->said), "%s", e.text);

@@ -82,7 +82,7 @@ bool xdp_load(struct bpf_object *object, const char *name, const char *what, int
 	enum {
 		LOG_SIZE = 64 * 1024
 	};
-	struct bpf_program *program = bpf_object__find_program_by_name(object, name);
+	struct bpf_program *program = bpf_object__find_program_by_name(object, name), *each;
 	char *verifier = calloc(1, LOG_SIZE);
 	int rc;
 	bool ok;
@@ -91,7 +91,9 @@ bool xdp_load(struct bpf_object *object, const char *name, const char *what, int
 		free(verifier);
 		return err_at(e, 0, 0, "the %s program is damaged", what);
 	}
-	(void)bpf_program__set_log_buf(program, verifier, LOG_SIZE);
+	/* The first that is refused writes there. */
+	bpf_object__for_each_program(each, object)(void)
+		bpf_program__set_log_buf(each, verifier, LOG_SIZE);
 	rc = bpf_object__load(object);
 	ok = rc == 0 || load_failed(-rc, what, verifier, e);
 	free(verifier);

@@ -91,7 +91,7 @@ headgate() {
 
 rules() {
 	headgate announce flow route "{ match { protocol icmp; } then { $1; } }" &&
-		headgate announce flow route "{ match { destination ::/0; next-header icmpv6; icmp-type echo-request; } then { $2; } }"
+		headgate announce flow route "{ match { destination ::/0; next-header icmpv6; icmp-type =128; } then { $2; } }"
 }
 
 to_address() {

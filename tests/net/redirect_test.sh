@@ -98,11 +98,18 @@ retry() {
 	done
 }
 
-# conf LINE... - of the enforce section
+# conf [MODE] - of attaching
 conf() {
-	printf 'control { socket %s; }\nenforce { interface in1;\n' "$socket" >"$work/conf"
-	printf '\t%s\n' "$@" >>"$work/conf"
-	printf '}\n' >>"$work/conf"
+	cat >"$work/conf" <<-END
+		control { socket $socket; }
+		enforce {
+			interface in1;
+			attach ${1:-auto};
+			vrf red { import [ target:65000:8 target:65000:9 ]; table 9; }
+			vrf scrub { import target:65000:10; redirect interface scr0; }
+			vrf idle { import target:65000:11; }
+		}
+	END
 }
 
 start() {
@@ -279,7 +286,7 @@ import json, sys
 rules = [json.loads(line) for line in sys.stdin]
 e = [r["enforced"][0] for r in rules if "10.9.9.9" in r["action"]][0]
 print(e)
-sys.exit(not 4 <= e["dropped-packets"] < e["packets"])'
+sys.exit(not int(sys.argv[1]) <= e["dropped-packets"] < e["packets"])' "${1:-1}"
 }
 
 four_by_six() {
@@ -480,13 +487,20 @@ flush_takes_all() {
 		[ ! -e "$work/bpf/pins" ] && probe 198.51.100.3 && only c '63 '
 }
 
-# The driver takes no program from a peer with a large MTU.
-generic() {
-	ip -n "${ns}a" link set in0 mtu 9000
-	start && grep -q 'attached, generic' "$work/log" && within 5 enforced 65000:9 && within 3 hooked && sleep 0.2 &&
-		probe 198.51.100.3 && only d '63 ' && rule announce 'redirect 10.9.9.9' && within 5 enforced 10.9.9.9 &&
-		sleep 0.2 && probe 198.51.100.3 && only d '63 ' && rule announce 'copy 10.9.9.9' &&
-		within 5 enforced 'copy 10.9.9.9' && retry 5 copied 198.51.100.3
+# attached MODE - everything goes its way
+attached() {
+	conf "$1"
+	rule announce 'redirect 65000:9'
+	start && grep -q "attached, $1" "$work/log" && within 5 enforced 65000:9 && retry 3 probe_moves d &&
+		rule announce 'redirect 10.9.9.9' && within 5 enforced 10.9.9.9 && retry 3 probe_moves d &&
+		rule announce 'copy 10.9.9.9' && within 5 enforced 'copy 10.9.9.9' && retry 5 copied 198.51.100.3
+}
+
+at_tc() {
+	stop TERM
+	attached tc && before=$(count 'TTL spent') && rule announce 'redirect 10.9.9.9' &&
+		within 5 enforced 'redirect 10.9.9.9' && retry 3 probe_moves d && probe -t 1 198.51.100.3 && nowhere &&
+		within 4 counted 'TTL spent' $((before + 1)) && counts_for_the_rule
 }
 
 end_takes_all() {
@@ -495,13 +509,12 @@ end_takes_all() {
 }
 
 stage
-conf 'vrf red { import [ target:65000:8 target:65000:9 ]; table 9; }' \
-	'vrf scrub { import target:65000:10; redirect interface scr0; }' 'vrf idle { import target:65000:11; }'
+conf
 background b "$HEADGATE_BUILD/headgated" -c "$work/conf" 2>"$work/hub.log" &
 hub=$!
 within 5 test -S "$socket"
 
-plan 36
+plan 37
 start
 check 'without rules packets take their way' passes_before
 check 'nothing hangs at tc then' no_hook_before
@@ -513,7 +526,7 @@ check 'TTL spent: dropped and counted' ttl_spent
 check 'too long for the way there: dropped and counted' too_long
 check 'no route: dropped and counted' no_route
 check 'no neighbor: never sent the old way' no_neighbor
-check 'failures are drops of the rule' counts_for_the_rule
+check 'failures are drops of the rule' counts_for_the_rule 4
 check 'IPv4 to a neighbor with an IPv6 address' four_by_six
 check 'IPv6 to an IPv4 address is not enforced' six_by_four
 check 'a TCP stream arrives whole' stream
@@ -536,7 +549,8 @@ check 'what others have at tc stays' beside_others
 check 'kill -9 changes nothing' kill_changes_nothing
 check 'nor does the restart' restart_changes_nothing
 check '--flush takes all of it away' flush_takes_all
-check 'generic XDP sends as well' generic
+check 'generic XDP sends as well' attached generic
+check 'and so does the program at tc' at_tc
 check 'the end takes all of it away' end_takes_all
 check 'the hub is there at the end' kill -0 "$hub"
 tap_status
