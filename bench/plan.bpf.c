@@ -8,10 +8,10 @@
 
 #include <bpf/bpf_helpers.h>
 
-#include "enforce/xdp_lookup.h"
-#include "enforce/xdp_more.h"
-#include "enforce/xdp_parse.h"
-#include "enforce/xdp_spare.h"
+#include "dataplane/xdp_lookup.h"
+#include "dataplane/xdp_more.h"
+#include "dataplane/xdp_parse.h"
+#include "dataplane/xdp_spare.h"
 
 char _license[] SEC("license") = "Dual BSD/GPL";
 

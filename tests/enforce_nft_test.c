@@ -29,12 +29,12 @@
 
 #include <cmocka.h>
 
-#include "enforce/nft.h"
-#include "enforce/nft_dispatch.h"
-#include "enforce/nft_protect.h"
-#include "enforce/nft_rule.h"
-#include "enforce/nft_run.h"
 #include "flow/flow.h"
+#include "nft/nft.h"
+#include "nft/nft_dispatch.h"
+#include "nft/nft_protect.h"
+#include "nft/nft_rule.h"
+#include "nft/nft_run.h"
 #include "tests/flow_random.h"
 #include "tests/protected_flows.h"
 
@@ -1543,5 +1543,7 @@ int main(void)
 		printf("1..0 # SKIP needs root\n");
 		return 0;
 	}
+	/* Planted faults need not be found on each kernel, and not each verifier takes them. */
+	cmocka_set_skip_filter(getenv("HEADGATE_SKIP"));
 	return cmocka_run_group_tests(tests, make_wire, NULL);
 }

@@ -11,8 +11,8 @@ trap 'rm -rf "$tree" "$tap_out"' EXIT
 fresh() {
 	rm -rf "${tree:?}"/*
 	mkdir -p "$tree/src/base" "$tree/src/flow" "$tree/src/bgp" "$tree/src/conf" "$tree/src/ctl" \
-		"$tree/src/enforce" "$tree/tests"
-	for header in base/wire flow/flow bgp/bgp conf/conf ctl/ctl ctl/client enforce/enforce; do
+		"$tree/src/enforce" "$tree/src/dataplane" "$tree/src/nft" "$tree/tests"
+	for header in base/wire flow/flow bgp/bgp conf/conf ctl/ctl ctl/client enforce/enforce dataplane/maps nft/nft; do
 		echo '#pragma once' >"$tree/src/$header.h"
 	done
 	echo '#include "base/wire.h"' >"$tree/src/flow/rule.c"
@@ -59,7 +59,7 @@ in_order() {
 	"$layers" "$tree"
 }
 
-plan 29
+plan 31
 check 'the tree itself keeps its layers' "$layers" "$HEADGATE_SRC"
 check 'a tree in order passes' in_order
 check '"file.h" of the same folder is found' found src/flow/a.c '#include "flow.h"' 'layer/file.h'
@@ -82,6 +82,10 @@ check 'the enforcer does not see the configuration' found src/enforce/a.c '#incl
 	'enforce may not include conf'
 check 'the enforcer sees the client and not the server' found src/enforce/a.c \
 	'#include "ctl/ctl.h"' 'enforce may not include ctl'
+check 'the loop sees no backend but through its contract' found src/enforce/a.c '#include "nft/nft.h"' \
+	'enforce may not include nft'
+check 'what packets meet stands alone' found src/dataplane/a.h '#include "enforce/enforce.h"' \
+	'dataplane may not include enforce'
 check 'the skeleton belongs to the enforcer' found src/ctl/a.c '#include "xdp.skel.h"' 'layer/file.h'
 check 'a space before the word hides nothing' found src/flow/a.c ' #  include  "flow.h"' \
 	'layer/file.h'

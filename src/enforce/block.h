@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dataplane/xdp_tables.h"
 #include "enforce/space.h"
-#include "enforce/xdp_tables.h"
 
 /* A chain of them, in order. */
 struct chain {

@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "enforce/xdp_maps.h"
-#include "enforce/xdp_tables.h"
+#include "dataplane/xdp_maps.h"
+#include "dataplane/xdp_tables.h"
 #include "flow/flow.h"
 
 enum {

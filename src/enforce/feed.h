@@ -7,9 +7,9 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "dataplane/xdp_maps.h"
 #include "enforce/enforce.h"
 #include "enforce/ruleset.h"
-#include "enforce/xdp_maps.h"
 
 /* Of the hub: are the rules in the kernel those that it has told? */
 struct feed_question {

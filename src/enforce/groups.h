@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "dataplane/xdp_maps.h"
 #include "enforce/enforce.h"
-#include "enforce/xdp_maps.h"
 #include "flow/flow.h"
 
 struct groups {

@@ -7,7 +7,7 @@
 #include <stddef.h>
 
 #include "base/err.h"
-#include "enforce/xdp_protect.h"
+#include "dataplane/xdp_protect.h"
 
 struct locals;
 

@@ -7,10 +7,10 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "dataplane/xdp_maps.h"
 #include "enforce/enforce.h"
 #include "enforce/plan.h"
 #include "enforce/ruleset.h"
-#include "enforce/xdp_maps.h"
 
 struct pins;
 struct xdp;

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "enforce/xdp_maps.h"
+#include "dataplane/xdp_maps.h"
 #include "flow/flow.h"
 
 struct plan_then {

@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "enforce/xdp_maps.h"
+#include "dataplane/xdp_maps.h"
 
 enum {
 	PROTOCOL = 104, /* free in rt_protos */

@@ -8,9 +8,9 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "dataplane/xdp_protect.h"
 #include "enforce/enforce.h"
 #include "enforce/locals.h"
-#include "enforce/xdp_protect.h"
 
 struct xdp;
 

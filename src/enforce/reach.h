@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dataplane/xdp_tables.h"
 #include "enforce/sets.h"
-#include "enforce/xdp_tables.h"
 
 enum {
 	REACH_SHORT = 1 << 17, /* prefixes */

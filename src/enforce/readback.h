@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "enforce/xdp_maps.h"
-#include "enforce/xdp_tables.h"
+#include "dataplane/xdp_maps.h"
+#include "dataplane/xdp_tables.h"
 #include "flow/flow.h"
 
 struct readback_kernel {

@@ -8,10 +8,10 @@
 #include <stdint.h>
 
 #include "base/map.h"
+#include "dataplane/xdp_maps.h"
 #include "enforce/enforce.h"
 #include "enforce/groups.h"
 #include "enforce/plan.h"
-#include "enforce/xdp_maps.h"
 #include "flow/flow.h"
 
 enum {

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "enforce/xdp_protect.h"
+#include "dataplane/xdp_protect.h"
 #include "flow/flow.h"
 
 enum {

@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "dataplane/xdp_tables.h"
 #include "enforce/space.h"
-#include "enforce/xdp_tables.h"
 
 /* How often each mask is in use, in order. */
 struct sets_uses {

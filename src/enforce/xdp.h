@@ -7,11 +7,11 @@
 #include <stddef.h>
 
 #include "base/err.h"
+#include "dataplane/xdp_maps.h"
 #include "enforce/groups.h"
 #include "enforce/pins.h"
 #include "enforce/ruleset.h"
 #include "enforce/saved.h"
-#include "enforce/xdp_maps.h"
 
 /* control is the first: see pins.c. */
 enum xdp_map {

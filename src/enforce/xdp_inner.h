@@ -3,12 +3,12 @@
 #ifndef ENFORCE_XDP_INNER_H
 #define ENFORCE_XDP_INNER_H
 
+#include "dataplane/xdp_protect.h"
+#include "dataplane/xdp_tables.h"
 #include "enforce/index.h"
 #include "enforce/saved.h"
 #include "enforce/space.h"
 #include "enforce/xdp.h"
-#include "enforce/xdp_protect.h"
-#include "enforce/xdp_tables.h"
 
 #define XDP_VERDICTS_SIZE (XDP_SLOTS * sizeof(__u64))
 #define XDP_STORE_SIZE    (XDP_STORE * sizeof(struct xdp_store))
