@@ -40,54 +40,54 @@ static bool ask_ethtool(int fd, const char *name, void *what)
 	return ioctl(fd, SIOCETHTOOL, &r) == 0;
 }
 
-struct features {
-	unsigned count;
-	union {
-		struct ethtool_gstrings head;
-		uint8_t octets[sizeof(struct ethtool_gstrings) + FEATURES_MAX * ETH_GSTRING_LEN];
-	} names;
-	union {
-		struct ethtool_gfeatures head;
-		uint8_t octets[sizeof(struct ethtool_gfeatures) +
-			       FEATURES_MAX / 32 * sizeof(struct ethtool_get_features_block)];
-	} state;
+union feature_names {
+	struct ethtool_gstrings head;
+	uint8_t octets[sizeof(struct ethtool_gstrings) + (size_t)FEATURES_MAX * ETH_GSTRING_LEN];
 };
 
-static bool read_features(int fd, const char *name, struct features *f)
+union feature_states {
+	struct ethtool_gfeatures head;
+	uint8_t octets[sizeof(struct ethtool_gfeatures) +
+		       FEATURES_MAX / 32 * sizeof(struct ethtool_get_features_block)];
+};
+
+static bool read_features(int fd, const char *name, union feature_names *names,
+			  union feature_states *states)
 {
 	union {
 		struct ethtool_sset_info head;
 		uint8_t octets[sizeof(struct ethtool_sset_info) + sizeof(uint32_t)];
 	} info = { .head = { .cmd = ETHTOOL_GSSET_INFO, .sset_mask = 1U << ETH_SS_FEATURES } };
 
-	memset(f, 0, sizeof(*f));
+	memset(names, 0, sizeof(*names));
+	memset(states, 0, sizeof(*states));
 	if (!ask_ethtool(fd, name, &info) || info.head.sset_mask == 0 ||
 	    info.head.data[0] > FEATURES_MAX)
 		return false;
-	f->count = info.head.data[0];
-	f->names.head = (struct ethtool_gstrings){ .cmd = ETHTOOL_GSTRINGS,
-						   .string_set = ETH_SS_FEATURES,
-						   .len = f->count };
-	f->state.head = (struct ethtool_gfeatures){ .cmd = ETHTOOL_GFEATURES,
-						    .size = (f->count + 31) / 32 };
-	return ask_ethtool(fd, name, &f->names) && ask_ethtool(fd, name, &f->state);
+	names->head = (struct ethtool_gstrings){ .cmd = ETHTOOL_GSTRINGS,
+						 .string_set = ETH_SS_FEATURES,
+						 .len = info.head.data[0] };
+	states->head = (struct ethtool_gfeatures){ .cmd = ETHTOOL_GFEATURES,
+						   .size = (info.head.data[0] + 31) / 32 };
+	return ask_ethtool(fd, name, names) && ask_ethtool(fd, name, states);
 }
 
 /* Is one of these on?  names ends with NULL. */
 static bool any_on(const char *name, const char *const *names)
 {
-	static struct features f;
+	static union feature_names all;
+	static union feature_states states;
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	bool ok = fd >= 0 && read_features(fd, name, &f);
+	bool ok = fd >= 0 && read_features(fd, name, &all, &states);
 
 	if (fd >= 0)
 		close(fd);
-	for (unsigned i = 0; ok && i < f.count; i++) {
-		const char *feature = (const char *)f.names.head.data + i * ETH_GSTRING_LEN;
+	for (unsigned i = 0; ok && i < all.head.len; i++) {
+		const char *feature = (const char *)all.head.data + (size_t)i * ETH_GSTRING_LEN;
 
 		for (const char *const *n = names; *n != NULL; n++)
 			if (strncmp(feature, *n, ETH_GSTRING_LEN) == 0 &&
-			    (f.state.head.features[i / 32].active >> i % 32 & 1))
+			    (states.head.features[i / 32].active >> i % 32 & 1))
 				return true;
 	}
 	return false;
@@ -103,6 +103,7 @@ static const char *const leave_whole[] = { "tx-generic-segmentation", "tx-tcp-se
 struct link {
 	unsigned ifindex, below, master; /* below: what it stands on, or a veth's peer; 0: none */
 	bool elsewhere;                  /* that is in another network namespace */
+	unsigned depth;                  /* below the one that is asked about */
 	bool segments;                   /* a tap whose other end may leave packets whole */
 	char name[IF_NAMESIZE], kind[16];
 };
@@ -207,27 +208,43 @@ static bool from_peer(const struct links *l, const struct link *at, struct err *
 		       peer->name, peer->name);
 }
 
-/* The interface and those below it.  quiet: the kernel merges nothing on this one. */
-static bool merges(const struct links *l, const struct link *at, bool quiet, unsigned depth,
-		   struct err *e)
+/* quiet: the kernel merges nothing on this one. */
+static bool merges(const struct links *l, const struct link *at, bool quiet, struct err *e)
 {
-	const struct link *below = at->elsewhere ? NULL : find(l, at->below);
-
 	if ((!quiet && any_on(at->name, merge_kernel)) || any_on(at->name, merge_card))
 		return !err_at(e, 0, 0,
 			       "interface %s merges packets (ethtool -K %s gro off lro off "
 			       "rx-gro-hw off)",
 			       at->name, at->name);
-	if (from_peer(l, at, e))
+	return from_peer(l, at, e);
+}
+
+/* Does `upper` stand on `lower`, or is that a member of it? */
+static bool stands_on(const struct link *upper, const struct link *lower)
+{
+	if (lower->master == upper->ifindex)
 		return true;
-	if (depth == DEPTH_MAX)
-		return false;
-	if (strcmp(at->kind, "veth") != 0 && below != NULL && below != at &&
-	    merges(l, below, false, depth + 1, e))
-		return true;
+	return strcmp(upper->kind, "veth") != 0 && !upper->elsewhere &&
+	       lower->ifindex == upper->below;
+}
+
+/* The interface, and those below it, a layer of them after the other. */
+static bool merges_below(struct links *l, const struct link *first, bool quiet, struct err *e)
+{
 	for (size_t i = 0; i < l->count; i++)
-		if (l->list[i].master == at->ifindex && merges(l, &l->list[i], false, depth + 1, e))
-			return true;
+		l->list[i].depth = &l->list[i] == first ? 0 : DEPTH_MAX;
+	for (unsigned depth = 0; depth < DEPTH_MAX; depth++)
+		for (size_t i = 0; i < l->count; i++) {
+			const struct link *at = &l->list[i];
+
+			if (at->depth != depth)
+				continue;
+			if (merges(l, at, quiet && at == first, e))
+				return true;
+			for (size_t k = 0; k < l->count; k++)
+				if (l->list[k].depth == DEPTH_MAX && stands_on(at, &l->list[k]))
+					l->list[k].depth = depth + 1;
+		}
 	return false;
 }
 
@@ -245,7 +262,7 @@ bool merging_find(const struct attached *at, size_t count, struct err *e)
 			l = read_links();
 		link = find(&l, at[i].ifindex);
 		found = link != NULL &&
-			merges(&l, link, at[i].mode == ENFORCE_ATTACH_GENERIC, 0, e);
+			merges_below(&l, link, at[i].mode == ENFORCE_ATTACH_GENERIC, e);
 	}
 	free(l.list);
 	return found;
