@@ -56,7 +56,7 @@ static __always_inline __u32 send_packets(const struct __sk_buff *skb)
 
 static __always_inline int send_fail(const struct __sk_buff *skb, __u32 slot, __u32 reason)
 {
-	struct xdp_counters *c = bpf_map_lookup_elem(&hg_counters, &slot);
+	struct xdp_counters *c = act_counters(slot);
 
 	act_reason(reason, send_packets(skb));
 	if (c != NULL) {

@@ -190,10 +190,17 @@ static __always_inline int act_do(hook_ctx *ctx, const struct lookup_found *f,
 	return a->send != XDP_SEND_NOWHERE && act_note(ctx, f, a);
 }
 
-static __always_inline void act_count(__u32 slot, const struct xdp_packet *p, int drops)
+/* This CPU's counters of the slot. */
+static __always_inline struct xdp_counters *act_counters(__u32 slot)
 {
 	__u32 number = bpf_get_smp_processor_id() * XDP_SLOTS + slot;
-	struct xdp_counters *c = bpf_map_lookup_elem(&hg_counters, &number);
+
+	return bpf_map_lookup_elem(&hg_counters, &number);
+}
+
+static __always_inline void act_count(__u32 slot, const struct xdp_packet *p, int drops)
+{
+	struct xdp_counters *c = act_counters(slot);
 
 	if (c == NULL)
 		return;
