@@ -63,6 +63,8 @@ static void test_each_thing_that_lacks_is_named_with_what_follows(void **state)
 		{ KERNEL_PERCPU_ARRAY, "no BPF arrays for each CPU", "only backend nftables" },
 		{ KERNEL_HASH, "no BPF hash maps", "only backend nftables" },
 		{ KERNEL_ARRAY_OF_MAPS, "no BPF maps of maps", "only backend nftables" },
+		{ KERNEL_PROG_ARRAY, "no BPF arrays of programs", "only backend nftables" },
+		{ KERNEL_RINGBUF, "no BPF ring buffers", "only backend nftables" },
 	};
 
 	(void)state;

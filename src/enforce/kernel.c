@@ -22,14 +22,20 @@ static const struct {
 			   "this kernel has no BPF array maps, in which rules are kept: only "
 			   "backend nftables can be used" },
 	[KERNEL_PERCPU_ARRAY] = { BPF_MAP_TYPE_PERCPU_ARRAY, true,
-				  "this kernel has no BPF arrays for each CPU, in which rules "
-				  "count: only backend nftables can be used" },
+				  "this kernel has no BPF arrays for each CPU, in which failures "
+				  "are counted: only backend nftables can be used" },
 	[KERNEL_HASH] = { BPF_MAP_TYPE_HASH, true,
 			  "this kernel has no BPF hash maps, in which this machine's addresses "
 			  "are kept: only backend nftables can be used" },
 	[KERNEL_ARRAY_OF_MAPS] = { BPF_MAP_TYPE_ARRAY_OF_MAPS, true,
 				   "this kernel has no BPF maps of maps, by which a change waits "
 				   "for packets under way: only backend nftables can be used" },
+	[KERNEL_PROG_ARRAY] = { BPF_MAP_TYPE_PROG_ARRAY, true,
+				"this kernel has no BPF arrays of programs, by which packets are "
+				"redirected: only backend nftables can be used" },
+	[KERNEL_RINGBUF] = { BPF_MAP_TYPE_RINGBUF, true,
+			     "this kernel has no BPF ring buffers, in which samples are kept: only "
+			     "backend nftables can be used" },
 	[KERNEL_JIT] = { BPF_MAP_TYPE_UNSPEC, false,
 			 "the kernel interprets BPF programs (net.core.bpf_jit_enable is 0, or it "
 			 "has no JIT): each packet costs several times as much" },
