@@ -34,7 +34,7 @@ static void test_a_discard_with_something_else_is_refused_too(void **state)
 {
 	(void)state;
 	refused(&(struct flow_actions){ .has_rate_bytes = true, .redirect = FLOW_REDIRECT_RT },
-		"redirect to a VRF is not enforced");
+		"no VRF here imports the route target of the redirect");
 }
 
 static void test_refuses_rates_that_are_no_numbers(void **state)
