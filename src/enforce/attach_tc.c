@@ -81,7 +81,7 @@ static void each_filter(unsigned ifindex, uint32_t side, filter_visit *visit, vo
 		.m = { .tcm_ifindex = (int)ifindex, .tcm_parent = TC_H_MAKE(TC_H_CLSACT, side) },
 	};
 
-	(void)netlink_dump(&ask.h, read_filter, &(struct filters){ visit, ctx });
+	(void)netlink_dump(NETLINK_ROUTE, &ask.h, read_filter, &(struct filters){ visit, ctx });
 }
 
 static void count_filter(const struct filter *f, void *ctx)

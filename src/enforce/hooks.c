@@ -20,13 +20,13 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "enforce/netlink.h"
 #include "enforce/pins.h"
 #include "enforce/xdp_inner.h"
 
 enum {
 	PRIORITY = 0x6867,
-	HANDLE = 1,
-	DUMP_MAX = 32 * 1024
+	HANDLE = 1
 };
 
 static const char program_name[] = "headgate_send";
@@ -39,61 +39,39 @@ struct filters {
 	bool taken;  /* another's has our priority */
 };
 
-static const struct rtattr *find(const struct rtattr *a, int left, unsigned short type)
-{
-	for (; RTA_OK(a, left); a = RTA_NEXT(a, left))
-		if ((a->rta_type & NLA_TYPE_MASK) == type)
-			return a;
-	return NULL;
-}
-
 static bool is_text(const struct rtattr *a, const char *text, size_t n)
 {
 	return a != NULL && RTA_PAYLOAD(a) >= n && memcmp(RTA_DATA(a), text, n) == 0;
 }
 
 /* A priority has a line of its own besides those of its filters: it has no handle. */
-static void read_filter(const struct nlmsghdr *h, struct filters *to)
+static void read_filter(const struct nlmsghdr *h, void *ctx)
 {
+	struct filters *to = ctx;
 	const struct tcmsg *m = NLMSG_DATA(h);
 	const struct rtattr *first = TCA_RTA(m), *options, *id;
 	int left = (int)NLMSG_PAYLOAD(h, sizeof(*m));
 	bool in_place = TC_H_MAJ(m->tcm_info) >> 16 == PRIORITY;
 
-	if (m->tcm_handle == 0)
+	if (h->nlmsg_type != RTM_NEWTFILTER || m->tcm_handle == 0)
 		return;
-	options = find(first, left, TCA_OPTIONS);
+	options = netlink_attribute(first, left, TCA_OPTIONS);
 	if (!in_place || m->tcm_handle != HANDLE || options == NULL ||
-	    !is_text(find(first, left, TCA_KIND), "bpf", sizeof("bpf")) ||
-	    !is_text(find(RTA_DATA(options), (int)RTA_PAYLOAD(options), TCA_BPF_NAME), program_name,
-		     sizeof(program_name) - 1)) {
+	    !is_text(netlink_attribute(first, left, TCA_KIND), "bpf", sizeof("bpf")) ||
+	    !is_text(netlink_attribute(RTA_DATA(options), (int)RTA_PAYLOAD(options), TCA_BPF_NAME),
+		     program_name, sizeof(program_name) - 1)) {
 		to->others++;
 		to->taken |= in_place;
 		return;
 	}
 	to->ours++;
-	id = find(RTA_DATA(options), (int)RTA_PAYLOAD(options), TCA_BPF_ID);
+	id = netlink_attribute(RTA_DATA(options), (int)RTA_PAYLOAD(options), TCA_BPF_ID);
 	if (id != NULL && RTA_PAYLOAD(id) >= sizeof(to->id))
 		memcpy(&to->id, RTA_DATA(id), sizeof(to->id));
 }
 
-/* 1: there is more; 0: that was all; -1: it failed. */
-static int read_part(const void *octets, int len, struct filters *to)
+static bool read_side(unsigned ifindex, uint32_t parent, struct filters *to)
 {
-	for (const struct nlmsghdr *h = octets; NLMSG_OK(h, len); h = NLMSG_NEXT(h, len)) {
-		if (h->nlmsg_type == NLMSG_DONE)
-			return 0;
-		if (h->nlmsg_type == NLMSG_ERROR)
-			return -1;
-		if (h->nlmsg_type == RTM_NEWTFILTER)
-			read_filter(h, to);
-	}
-	return 1;
-}
-
-static bool read_side(int fd, unsigned ifindex, uint32_t parent, struct filters *to)
-{
-	_Alignas(struct nlmsghdr) static char octets[DUMP_MAX]; /* one enforcer, one thread */
 	struct {
 		struct nlmsghdr h;
 		struct tcmsg m;
@@ -103,32 +81,16 @@ static bool read_side(int fd, unsigned ifindex, uint32_t parent, struct filters 
 		       .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
 		.m = { .tcm_ifindex = (int)ifindex, .tcm_parent = parent },
 	};
-	int more = 1;
 
-	if (send(fd, &ask, sizeof(ask), 0) < 0)
-		return false;
-	while (more > 0) {
-		ssize_t n = recv(fd, octets, sizeof(octets), 0);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		more = n > 0 ? read_part(octets, (int)n, to) : -1;
-	}
-	return more == 0;
+	return netlink_dump(NETLINK_ROUTE, &ask.h, read_filter, to);
 }
 
 /* On both sides of the qdisc. */
 static bool read_filters(unsigned ifindex, struct filters *ret)
 {
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	bool ok;
-
 	*ret = (struct filters){ 0 };
-	ok = fd >= 0 && read_side(fd, ifindex, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS), ret) &&
-	     read_side(fd, ifindex, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS), ret);
-	if (fd >= 0)
-		close(fd);
-	return ok;
+	return read_side(ifindex, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS), ret) &&
+	       read_side(ifindex, TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_EGRESS), ret);
 }
 
 /* ---- One hook ------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
  * is brought into the table.  So no event can be missed for good.
  */
 #include "enforce/locals.h"
+#include "enforce/netlink.h"
 
 #include <errno.h>
 #include <linux/netlink.h>
@@ -19,11 +20,12 @@ enum {
 	EVENT_OCTETS = 32 * 1024
 };
 
-static int route_socket(unsigned groups)
+/* What tells that an address has come or gone. */
+static int watch(void)
 {
-	struct sockaddr_nl to = { .nl_family = AF_NETLINK, .nl_groups = groups };
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK * (groups != 0),
-			NETLINK_ROUTE);
+	struct sockaddr_nl to = { .nl_family = AF_NETLINK,
+				  .nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR };
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
 
 	if (fd >= 0 && bind(fd, (struct sockaddr *)&to, sizeof(to)) < 0) {
 		close(fd);
@@ -62,7 +64,7 @@ static bool add_local(struct locals *l, int family, const uint8_t *octets)
 }
 
 /* IFA_LOCAL is ours where both are there: of a point-to-point link the other is the peer's. */
-static bool read_address(struct locals *l, const struct nlmsghdr *h)
+static bool read_one(struct locals *l, const struct nlmsghdr *h)
 {
 	const struct ifaddrmsg *m = NLMSG_DATA(h);
 	const uint8_t *address = NULL, *local = NULL;
@@ -83,34 +85,21 @@ static bool read_address(struct locals *l, const struct nlmsghdr *h)
 	return local == NULL || add_local(l, m->ifa_family, local);
 }
 
-/* NLMSG_OK, which compares with and without a sign. */
-static bool is_whole(const struct nlmsghdr *h, int len)
+struct reading {
+	struct locals *to;
+	bool lost; /* memory was out */
+};
+
+static void read_address(const struct nlmsghdr *h, void *ctx)
 {
-	return len >= (int)sizeof(*h) && h->nlmsg_len >= sizeof(*h) &&
-	       h->nlmsg_len <= (unsigned)len;
+	struct reading *r = ctx;
+
+	if (h->nlmsg_type == RTM_NEWADDR && !read_one(r->to, h))
+		r->lost = true;
 }
 
-/* 1: there is more; 0: that was all; -1: errno says what was wrong. */
-static int read_dump(struct locals *l, const void *octets, int len)
+static bool dump(struct locals *ret)
 {
-	for (const struct nlmsghdr *h = octets; is_whole(h, len); h = NLMSG_NEXT(h, len)) {
-		if (h->nlmsg_type == NLMSG_DONE)
-			return 0;
-		if (h->nlmsg_type == NLMSG_ERROR) {
-			errno = -((const struct nlmsgerr *)NLMSG_DATA(h))->error;
-			return -1;
-		}
-		if (h->nlmsg_type == RTM_NEWADDR && !read_address(l, h)) {
-			errno = ENOMEM;
-			return -1;
-		}
-	}
-	return 1;
-}
-
-static bool dump(int fd, struct locals *ret)
-{
-	_Alignas(struct nlmsghdr) static uint8_t octets[EVENT_OCTETS];
 	struct {
 		struct nlmsghdr h;
 		struct ifaddrmsg m;
@@ -119,20 +108,13 @@ static bool dump(int fd, struct locals *ret)
 		       .nlmsg_type = RTM_GETADDR,
 		       .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
 	};
-	int more = 1;
+	struct reading r = { .to = ret };
 
-	if (send(fd, &ask, sizeof(ask), 0) < 0)
+	if (!netlink_dump(NETLINK_ROUTE, &ask.h, read_address, &r))
 		return false;
-	while (more > 0) {
-		ssize_t n = recv(fd, octets, sizeof(octets), 0);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		more = read_dump(ret, octets, (int)n);
-	}
-	return more == 0;
+	if (r.lost)
+		errno = ENOMEM;
+	return !r.lost;
 }
 
 static int compare(const void *a, const void *b)
@@ -164,24 +146,18 @@ bool locals_change(struct locals *l, struct xdp_local *list, size_t count, struc
 static bool look(struct locals *l, struct err *e)
 {
 	struct locals after = { 0 };
-	int fd = route_socket(0);
-	bool ok = fd >= 0 && dump(fd, &after);
+	bool ok = dump(&after);
 
 	if (!ok) {
 		(void)err_at(e, 0, 0, "cannot learn this machine's addresses: %s", strerror(errno));
 		free(after.list);
 	}
-	ok = ok && locals_change(l, after.list, after.count, e);
-	if (fd >= 0)
-		close(fd);
-	return ok;
+	return ok && locals_change(l, after.list, after.count, e);
 }
 
 bool locals_open(struct locals *l, locals_bring *bring, void *ctx, struct err *e)
 {
-	*l = (struct locals){ .fd = route_socket(RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR),
-			      .bring = bring,
-			      .ctx = ctx };
+	*l = (struct locals){ .fd = watch(), .bring = bring, .ctx = ctx };
 	if (l->fd < 0)
 		return err_at(e, 0, 0, "cannot watch this machine's addresses: %s",
 			      strerror(errno));

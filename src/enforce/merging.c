@@ -173,7 +173,7 @@ static struct links read_links(void)
 	};
 	struct links l = { 0 };
 
-	(void)netlink_dump(&ask.h, read_link, &l);
+	(void)netlink_dump(NETLINK_ROUTE, &ask.h, read_link, &l);
 	return l;
 }
 

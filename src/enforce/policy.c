@@ -15,14 +15,14 @@
 #include <unistd.h>
 
 #include "dataplane/xdp_maps.h"
+#include "enforce/netlink.h"
 
 enum {
 	PROTOCOL = 104, /* free in rt_protos */
 	BEHIND_LOCAL = 1,
 	LAST = 2,
 	RULES_MAX = 2 * XDP_PLACES,
-	MESSAGE_MAX = 256,
-	DUMP_MAX = 32 * 1024
+	MESSAGE_MAX = 256
 };
 
 struct rule {
@@ -42,16 +42,6 @@ struct there {
 };
 
 /* ---- One rule ------------------------------------------------------------------------------- */
-
-static void add_attribute(struct message *m, unsigned short type, const void *value, size_t n)
-{
-	struct rtattr *a = (struct rtattr *)((char *)m + NLMSG_ALIGN(m->h.nlmsg_len));
-
-	a->rta_type = type;
-	a->rta_len = (unsigned short)RTA_LENGTH(n);
-	memcpy(RTA_DATA(a), value, n);
-	m->h.nlmsg_len = NLMSG_ALIGN(m->h.nlmsg_len) + (uint32_t)RTA_SPACE(n);
-}
 
 /* An errno, 0: done. */
 static int read_answer(int fd)
@@ -80,12 +70,12 @@ static int change(int fd, uint8_t family, const struct rule *r, bool adds)
 
 	if (adds)
 		m.h.nlmsg_flags |= NLM_F_CREATE | NLM_F_EXCL;
-	add_attribute(&m, FRA_PRIORITY, &r->priority, sizeof(r->priority));
-	add_attribute(&m, FRA_FWMARK, &r->mark, sizeof(r->mark));
-	add_attribute(&m, FRA_FWMASK, &r->mask, sizeof(r->mask));
-	add_attribute(&m, FRA_PROTOCOL, &protocol, sizeof(protocol));
+	netlink_add(&m.h, FRA_PRIORITY, &r->priority, sizeof(r->priority));
+	netlink_add(&m.h, FRA_FWMARK, &r->mark, sizeof(r->mark));
+	netlink_add(&m.h, FRA_FWMASK, &r->mask, sizeof(r->mask));
+	netlink_add(&m.h, FRA_PROTOCOL, &protocol, sizeof(protocol));
 	if (r->table != 0)
-		add_attribute(&m, FRA_TABLE, &r->table, sizeof(r->table));
+		netlink_add(&m.h, FRA_TABLE, &r->table, sizeof(r->table));
 	if (send(fd, &m, m.h.nlmsg_len, 0) < 0)
 		return errno;
 	return read_answer(fd);
@@ -93,8 +83,9 @@ static int change(int fd, uint8_t family, const struct rule *r, bool adds)
 
 /* ---- What is there -------------------------------------------------------------------------- */
 
-static void read_rule(const struct nlmsghdr *h, struct there *to)
+static void read_rule(const struct nlmsghdr *h, void *ctx)
 {
+	struct there *to = ctx;
 	const struct fib_rule_hdr *hdr = NLMSG_DATA(h);
 	int left = (int)NLMSG_PAYLOAD(h, sizeof(*hdr));
 	const struct rtattr *a =
@@ -102,6 +93,8 @@ static void read_rule(const struct nlmsghdr *h, struct there *to)
 	struct rule r = { .table = hdr->table };
 	uint8_t protocol = 0;
 
+	if (h->nlmsg_type != RTM_NEWRULE)
+		return;
 	for (; RTA_OK(a, left); a = RTA_NEXT(a, left)) {
 		const void *value = RTA_DATA(a);
 
@@ -124,25 +117,8 @@ static void read_rule(const struct nlmsghdr *h, struct there *to)
 		to->rule[to->count++] = r;
 }
 
-/* 1: there is more; 0: that was all; -1: errno says what was wrong. */
-static int read_part(const void *octets, int len, struct there *to)
+static bool read_all(uint8_t family, struct there *to)
 {
-	for (const struct nlmsghdr *h = octets; NLMSG_OK(h, len); h = NLMSG_NEXT(h, len)) {
-		if (h->nlmsg_type == NLMSG_DONE)
-			return 0;
-		if (h->nlmsg_type == NLMSG_ERROR) {
-			errno = -((const struct nlmsgerr *)NLMSG_DATA(h))->error;
-			return -1;
-		}
-		if (h->nlmsg_type == RTM_NEWRULE)
-			read_rule(h, to);
-	}
-	return 1;
-}
-
-static bool read_all(int fd, uint8_t family, struct there *to)
-{
-	_Alignas(struct nlmsghdr) static char octets[DUMP_MAX]; /* one enforcer, one thread */
 	struct {
 		struct nlmsghdr h;
 		struct fib_rule_hdr rule;
@@ -152,21 +128,9 @@ static bool read_all(int fd, uint8_t family, struct there *to)
 		       .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP },
 		.rule = { .family = family },
 	};
-	int more = 1;
 
 	to->count = 0;
-	if (send(fd, &ask, sizeof(ask), 0) < 0)
-		return false;
-	while (more > 0) {
-		ssize_t n = recv(fd, octets, sizeof(octets), 0);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return false;
-		more = read_part(octets, (int)n, to);
-	}
-	return more == 0;
+	return netlink_dump(NETLINK_ROUTE, &ask.h, read_rule, to);
 }
 
 /* ---- To what is wanted ---------------------------------------------------------------------- */
@@ -193,7 +157,7 @@ static int bring_family(int fd, uint8_t family, const struct policy_table *table
 	struct there there;
 	int failed = 0;
 
-	if (!read_all(fd, family, &there))
+	if (!read_all(family, &there))
 		return errno;
 	if (n > 0)
 		failed = want(

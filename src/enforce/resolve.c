@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "enforce/netlink.h"
 #include "enforce/xdp.h"
 
 enum {
@@ -39,16 +40,6 @@ struct next_hop {
 static uint8_t family_of(const struct addr *a)
 {
 	return a->family == ADDR_IPV6 ? AF_INET6 : AF_INET;
-}
-
-static void add_attribute(struct message *m, unsigned short type, const void *value, size_t n)
-{
-	struct rtattr *a = (struct rtattr *)((char *)m + NLMSG_ALIGN(m->h.nlmsg_len));
-
-	a->rta_type = type;
-	a->rta_len = (unsigned short)RTA_LENGTH(n);
-	memcpy(RTA_DATA(a), value, n);
-	m->h.nlmsg_len = NLMSG_ALIGN(m->h.nlmsg_len) + (uint32_t)RTA_SPACE(n);
 }
 
 static struct addr addr_of(const struct rtattr *a, int family)
@@ -107,13 +98,13 @@ static bool find_next_hop(int fd, const struct addr *to, uint32_t ifindex, struc
 	const struct nlmsghdr *h = (const struct nlmsghdr *)octets;
 	ssize_t n;
 
-	add_attribute(&m, RTA_DST, to->octets, addr_octets(to));
+	netlink_add(&m.h, RTA_DST, to->octets, addr_octets(to));
 	if (ifindex != 0)
-		add_attribute(&m, RTA_OIF, &ifindex, sizeof(ifindex));
+		netlink_add(&m.h, RTA_OIF, &ifindex, sizeof(ifindex));
 	if (send(fd, &m, m.h.nlmsg_len, 0) < 0)
 		return false;
 	n = recv(fd, octets, sizeof(octets), 0);
-	return n > 0 && NLMSG_OK(h, (int)n) && read_route(h, to, ret);
+	return n > 0 && netlink_is_whole(h, (int)n) && read_route(h, to, ret);
 }
 
 static void use(int fd, const struct next_hop *n)
@@ -128,7 +119,7 @@ static void use(int fd, const struct next_hop *n)
 			      .ndm_flags = NTF_USE },
 	};
 
-	add_attribute(&m, NDA_DST, n->to.octets, addr_octets(&n->to));
+	netlink_add(&m.h, NDA_DST, n->to.octets, addr_octets(&n->to));
 	if (send(fd, &m, m.h.nlmsg_len, 0) >= 0)
 		(void)recv(fd, octets, sizeof(octets), 0);
 }

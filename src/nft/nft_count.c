@@ -18,11 +18,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "enforce/netlink.h"
 #include "nft/nft_protect.h"
-
-enum {
-	ANSWER_OCTETS = 64 * 1024
-};
 
 int nft_number_in(const char *name, const char *word)
 {
@@ -98,8 +95,9 @@ struct reading {
 	void *ctx;
 };
 
-static void read_object(const struct nlmsghdr *h, const struct reading *r)
+static void read_object(const struct nlmsghdr *h, void *ctx)
 {
+	const struct reading *r = ctx;
 	const uint8_t *octets = (const uint8_t *)NLMSG_DATA(h) + sizeof(struct nfgenmsg);
 	size_t len = h->nlmsg_len, name_len, data_len;
 	const char *name;
@@ -119,22 +117,7 @@ static void read_object(const struct nlmsghdr *h, const struct reading *r)
 		 number(data, data_len, NFTA_COUNTER_BYTES));
 }
 
-/* 1: there is more; 0: that was all; -1: errno says what was wrong. */
-static int read_answer(const void *octets, int len, const struct reading *r)
-{
-	for (const struct nlmsghdr *h = octets; NLMSG_OK(h, len); h = NLMSG_NEXT(h, len)) {
-		if (h->nlmsg_type == NLMSG_DONE)
-			return 0;
-		if (h->nlmsg_type == NLMSG_ERROR) {
-			errno = -((const struct nlmsgerr *)NLMSG_DATA(h))->error;
-			return -1;
-		}
-		read_object(h, r);
-	}
-	return 1;
-}
-
-static bool ask(int fd)
+static bool list(struct reading *r)
 {
 	struct {
 		struct nlmsghdr h;
@@ -154,26 +137,13 @@ static bool ask(int fd)
 		.counter = htobe32(NFT_OBJECT_COUNTER),
 	};
 
-	return send(fd, &q, sizeof(q), 0) == (ssize_t)sizeof(q);
+	return netlink_dump(NETLINK_NETFILTER, &q.h, read_object, r);
 }
 
 bool nft_count(nft_count_visit *visit, void *ctx, struct err *e)
 {
-	_Alignas(struct nlmsghdr) static uint8_t octets[ANSWER_OCTETS];
-	const struct reading r = { visit, ctx };
-	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER), more;
+	struct reading r = { visit, ctx };
 
-	more = fd >= 0 && ask(fd) ? 1 : -1;
-	while (more > 0) {
-		ssize_t n = recv(fd, octets, sizeof(octets), 0);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		more = n <= 0 ? -1 : read_answer(octets, (int)n, &r);
-	}
-	if (more < 0)
-		(void)err_at(e, 0, 0, "nftables: cannot read the counters: %s", strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return more == 0;
+	return list(&r) ||
+	       err_at(e, 0, 0, "nftables: cannot read the counters: %s", strerror(errno));
 }
