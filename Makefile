@@ -42,8 +42,10 @@ check:
 	@tests/tools/check $(SUITES)
 
 lint:
-	@./bootstrap demo lint
+	@./bootstrap demo check lint
 	@$(MAKE) -s --no-print-directory programs
+	@$(MAKE) -s --no-print-directory build-fuzz/build.ninja
+	@ninja -C build-fuzz
 	@tests/tools/lint build
 
 fuzz:
