@@ -14,7 +14,6 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <fnmatch.h>
 #include <linux/if_link.h>
 #include <net/if.h>
 #include <stdio.h>
@@ -36,22 +35,10 @@ static const char *const mode_names[] = {
 	[ENFORCE_ATTACH_TC] = "tc",
 };
 
-/* The first name or pattern that means the interface; what is said of that counts.  As many as
- * there are: none does, it is there for its VRF. */
-static size_t option_of(const struct enforce_options *o, const char *name)
-{
-	size_t i = 0;
-
-	while (i < o->interface_count && fnmatch(o->interfaces[i], name, 0) != 0)
-		i++;
-	return i;
-}
-
 static enum enforce_attach mode_wanted(const struct attach *a, const char *name)
 {
 	const struct enforce_options *o = a->options;
-
-	size_t i = option_of(o, name);
+	size_t i = ifname_option(o, name);
 
 	return o->attach != NULL && i < o->interface_count ? o->attach[i] : ENFORCE_ATTACH_AUTO;
 }
@@ -72,10 +59,9 @@ static bool tell_vrf(const struct attach *a, unsigned ifindex, const char *name)
 static bool tell_mode(const struct attach *a, unsigned ifindex, const char *name)
 {
 	const struct enforce_options *o = a->options;
-	size_t i = option_of(o, name);
-	bool named = i < o->interface_count;
-	bool monitor = named && o->monitored != NULL && o->monitored[i];
-	uint64_t groups = named && o->member != NULL ? o->member[i] : 0;
+	size_t i = ifname_option(o, name);
+	bool monitor = ifname_is_monitored(o, name);
+	uint64_t groups = o->member != NULL && i < o->interface_count ? o->member[i] : 0;
 
 	if (!tell_vrf(a, ifindex, name) || !xdp_monitor_interface(a->xdp, ifindex, monitor) ||
 	    !xdp_groups_interface(a->xdp, ifindex, groups_of_file(a->groups, groups)))

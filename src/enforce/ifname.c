@@ -62,12 +62,20 @@ bool ifname_is_named(const struct enforce_options *o, const char *name)
 	return false;
 }
 
+size_t ifname_option(const struct enforce_options *o, const char *name)
+{
+	size_t i = 0;
+
+	while (i < o->interface_count && fnmatch(o->interfaces[i], name, 0) != 0)
+		i++;
+	return i;
+}
+
 bool ifname_is_monitored(const struct enforce_options *o, const char *name)
 {
-	for (size_t i = 0; o->monitored != NULL && i < o->interface_count; i++)
-		if (fnmatch(o->interfaces[i], name, 0) == 0)
-			return o->monitored[i];
-	return false;
+	size_t i = ifname_option(o, name);
+
+	return o->monitored != NULL && i < o->interface_count && o->monitored[i];
 }
 
 static bool visit_fitting(const char *name, const struct if_nameindex *all, ifname_visit *visit,

@@ -18,7 +18,10 @@ int ifname_vrf(const struct enforce_options *o, const char *name);
 /* Does one of the names or patterns mean this interface?  Those of VRFs count. */
 bool ifname_is_named(const struct enforce_options *o, const char *name);
 
-/* Do rules only count there?  The first name or pattern that means it says so. */
+/* The first name or pattern that means the interface; what is said of that counts.  As many as
+ * there are: none does, it is there for its VRF. */
+size_t ifname_option(const struct enforce_options *o, const char *name);
+/* Do rules only count there? */
 bool ifname_is_monitored(const struct enforce_options *o, const char *name);
 
 typedef bool ifname_visit(void *ctx, unsigned ifindex, const char *name, struct err *e);
