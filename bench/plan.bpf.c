@@ -8,6 +8,7 @@
 
 #include <bpf/bpf_helpers.h>
 
+#include "dataplane/tc_send.h"
 #include "dataplane/xdp_lookup.h"
 #include "dataplane/xdp_more.h"
 #include "dataplane/xdp_parse.h"

@@ -202,6 +202,21 @@ static void make_frame(const struct bench *b, uint8_t out[FRAME], struct drawn d
 	}
 }
 
+/* For the rule's destination, and nothing else that any rule asks for. */
+static struct drawn miss_inside(const struct drawn *rule)
+{
+	struct drawn d = { .destination_length = rule->destination_length,
+			   .protocol = 6,
+			   .source_lo = 40000,
+			   .source_hi = 40000,
+			   .destination_lo = 7,
+			   .destination_hi = 7,
+			   .length_hi = 90 };
+
+	memcpy(d.destination, rule->destination, sizeof(d.destination));
+	return d;
+}
+
 const char *const trace_names[TRACES] = { "hit", "miss outside", "miss inside" };
 
 void bench_frames(struct bench *b, enum trace trace)
@@ -225,14 +240,7 @@ void bench_frames(struct bench *b, enum trace trace)
 			d.length_hi = 90; /* below what rules without destination ask for */
 		}
 		if (trace == MISS_INSIDE)
-			d = (struct drawn){ .destination_length = d.destination_length,
-					    .destination = { 0 },
-					    .protocol = 6,
-					    .source_lo = 40000,
-					    .source_hi = 40000,
-					    .destination_lo = 7,
-					    .destination_hi = 7,
-					    .length_hi = 90 };
+			d = miss_inside(&d);
 		make_frame(b, b->frames[i], d);
 	}
 }
