@@ -17,7 +17,7 @@ BUILD = os.environ["HEADGATE_BUILD"]
 RULES = int(os.environ.get("BENCH_RULES", "100000"))
 ROUNDS = 1000
 PATIENCE = 60
-QUIET = 5  # seconds, for the first reports of all rules
+QUIET = RULES / 20000  # seconds, for the first reports of all rules
 CHANGE = os.path.join(BUILD, "bench", "change_bench")
 
 

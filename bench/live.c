@@ -6,7 +6,8 @@
  * Nanoseconds are CPU time a frame, generator included.
  *
  * Usage: live OBJECT rules COUNT 4|6                     the rules, one a line
- *        live OBJECT drop|enforce|pass COUNT 4|6 INTERFACE   a line a trace: ns
+ *        live OBJECT drop|enforce|pass COUNT 4|6 INTERFACE [ROUNDS MS]
+ *                                    a line a trace: ns; rounds (5) of MS (100) of CPU time
  *
  * One count draws the same rules and frames each time.
  */
@@ -23,10 +24,11 @@
 
 enum {
 	ROUNDS = 5,
+	ROUNDS_MAX = 100,
 	BATCH = 64,
 	FEW = 256,
 	MANY = 1000000,
-	ROUND_NS = 100000000 /* of CPU time, about */
+	ROUND_MS = 100 /* of CPU time, about */
 };
 
 static void print_prefix(const uint8_t *address, unsigned length, bool ipv6)
@@ -65,17 +67,17 @@ static double send_frames(const struct bench *b, unsigned interface, uint32_t re
 	return (cpu_ns() - start) / repeat;
 }
 
-static void measure_traces(struct bench *b, unsigned interface)
+static void measure_traces(struct bench *b, unsigned interface, int rounds, double round_ms)
 {
 	for (int t = 0; t < TRACES; t++) {
-		double ns[ROUNDS], repeat;
+		double ns[ROUNDS_MAX], repeat;
 
 		bench_frames(b, t);
-		repeat = ROUND_NS / send_frames(b, interface, FEW);
+		repeat = round_ms * 1e6 / send_frames(b, interface, FEW);
 		repeat = repeat < FEW ? FEW : repeat > MANY ? MANY : repeat;
-		for (int i = 0; i < ROUNDS; i++)
+		for (int i = 0; i < rounds; i++)
 			ns[i] = send_frames(b, interface, (uint32_t)repeat);
-		printf("%.0f\n", median(ns, ROUNDS));
+		printf("%.0f\n", median(ns, (size_t)rounds));
 	}
 }
 
@@ -95,9 +97,10 @@ static enum mode mode_named(const char *word)
 int main(int argc, char **argv)
 {
 	struct bench b = { .whole = true };
+	int rounds = argc > 7 ? atoi(argv[6]) : ROUNDS;
 
-	if (argc < 5)
-		die("usage: live OBJECT rules|drop|enforce|pass COUNT 4|6 [INTERFACE]");
+	if (argc < 5 || rounds < 1 || rounds > ROUNDS_MAX)
+		die("usage: live OBJECT rules|drop|enforce|pass COUNT 4|6 [INTERFACE [ROUNDS MS]]");
 	b.ipv6 = argv[4][0] == '6';
 	bench_draw(&b, strtoul(argv[3], NULL, 10));
 	if (strcmp(argv[2], "rules") == 0) {
@@ -109,7 +112,8 @@ int main(int argc, char **argv)
 	b.state->mode = mode_named(argv[2]);
 	if (b.state->mode == MODE_ACT)
 		bench_change(&b, b.list, b.count, true);
-	measure_traces(&b, argc > 5 ? if_nametoindex(argv[5]) : 0);
+	measure_traces(&b, argc > 5 ? if_nametoindex(argv[5]) : 0, rounds,
+		       argc > 7 ? strtod(argv[7], NULL) : ROUND_MS);
 	bench_close(&b);
 	return 0;
 }

@@ -5,10 +5,11 @@ live.c sends frames through the receive path of one end of a veth pair.  Behind 
 what no rule matches is dropped by an empty chain of nftables at the same hook, so that a miss is a frame
 received and no walk up the stack.  `nft dispatch` leads from the destination's chain by an interval map,
 and each chain ends in that of the prefix around it; `nft linear` is one rule after the other; `ipset` groups
-rules in sets by what they ask for, as FRR does, and has the rest one after the other.
+rules in sets by what they ask for, as FRR does, and has the rest one after the other.  Arguments: numbers of rules.
 """
 import ipaddress
 import os
+import shutil
 import subprocess
 import sys
 from collections import namedtuple
@@ -16,6 +17,7 @@ from collections import namedtuple
 FOLDER = os.path.join(os.environ["HEADGATE_BUILD"], "bench")
 LIVE, OBJECT = os.path.join(FOLDER, "live_bench"), os.path.join(FOLDER, "plan.bpf.o")
 SIZES = tuple(map(int, sys.argv[1:])) or (10, 100, 1000, 10000, 100000)
+ROUNDS = os.environ.get("BENCH_ROUNDS", "5 100").split()  # how many, milliseconds of CPU time of each
 SECONDS = 60  # to load a rule set in
 LINEAR_MAX = 10000
 INTERFACE = "live0"
@@ -196,7 +198,7 @@ def ipset_clear():
 # A row each
 
 def measure(mode, count, family):
-    return list(map(float, run([LIVE, OBJECT, mode, str(count), str(family), INTERFACE]).split()))
+    return list(map(float, run([LIVE, OBJECT, mode, str(count), str(family), INTERFACE, *ROUNDS]).split()))
 
 
 def show(name, figures, ours=None):
@@ -229,7 +231,7 @@ def one_size(count, family):
     rival("nft dispatch", lambda: nft_load(nft_dispatch(rules, family)), nft_clear, count, family, ours)
     if count <= LINEAR_MAX:
         rival("nft linear", lambda: nft_load(nft_linear(rules, family)), nft_clear, count, family, ours)
-    if family == 4:
+    if family == 4 and shutil.which("ipset"):
         rival("ipset", lambda: ipset_load(rules, family), ipset_clear, count, family, ours)
 
 

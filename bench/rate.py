@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: ISC
-"""What a rate limit lets pass in a second, against what it says, under load from two CPUs: rate.c says how."""
+"""What a rate limit lets pass in a second, against what it says, under load from two CPUs: rate.c says how.
+
+Arguments: how many rounds, and which case, if not all.
+"""
 import os
 import subprocess
+import sys
 
 RATE = os.path.join(os.environ["HEADGATE_BUILD"], "bench", "rate_bench")
 GOAL = 2  # percent
 ENOUGH = 1.5  # times the limit has to be offered
 
-with subprocess.Popen([RATE], stdout=subprocess.PIPE, text=True) as process:
+with subprocess.Popen([RATE, *sys.argv[1:]], stdout=subprocess.PIPE, text=True) as process:
     worst = 0.0
     for line in process.stdout:
         name, *words = line.rstrip("\n").split("\t")
