@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: ISC
 # The enforcer at the ingress of tc, between two namespaces, with a hub that only speaks the feed.
 . "$HEADGATE_SRC/tests/tap.sh"
+. "$HEADGATE_SRC/tests/net/stage.sh"
 
 enforcer=${HEADGATE_ENFORCE:-$HEADGATE_BUILD/headgate-enforce}
 work=$(mktemp -d)
@@ -36,27 +37,9 @@ trap 'exit 130' INT TERM
 
 # ---- the stage ------------------------------------------------------------------------------
 
-# in_ NAMESPACE COMMAND... - only the network is another one
-in_() {
-	where=$1
-	shift
-	nsenter --net="/run/netns/$ns$where" "$@"
-}
-
 stage() {
-	mkdir "$work/bpf"
-	mount -t bpf bpf "$work/bpf" || exit 1
-	for n in a b; do
-		ip netns add "$ns$n"
-		ip -n "$ns$n" link set lo up
-	done
-	ip -n "${ns}a" link add in0 type veth peer name in1 netns "${ns}b"
-	ip -n "${ns}a" addr add 192.0.2.1/24 dev in0
-	ip -n "${ns}b" addr add 192.0.2.2/24 dev in1
-	ip -n "${ns}a" addr add 2001:db8::1/64 dev in0 nodad
-	ip -n "${ns}b" addr add 2001:db8::2/64 dev in1 nodad
-	ip -n "${ns}a" link set in0 up
-	ip -n "${ns}b" link set in1 up
+	machines a b
+	join_a_and_b
 	nsenter --net="/run/netns/${ns}b" /usr/bin/python3 -c '
 import socket, select
 ls = []
@@ -71,16 +54,6 @@ while True:
 		"int other(struct __sk_buff *s) { return $1; }" >"$work/other.c"
 	clang -O2 -target bpf -idirafter "/usr/include/$(uname -m)-linux-gnu" -c "$work/other.c" \
 		-o "$work/other.o" && bpftool prog load "$work/other.o" "$work/bpf/other" type classifier
-}
-
-# within SECONDS COMMAND... - until it succeeds
-within() {
-	until=$(($(date +%s%N) / 1000000 + $1 * 1000))
-	shift
-	while ! "$@"; do
-		[ $(($(date +%s%N) / 1000000)) -lt "$until" ] || return 1
-		sleep 0.05
-	done
 }
 
 hub_start() {

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: ISC
 # The enforcer between two namespaces, with a hub that only speaks the feed.
 . "$HEADGATE_SRC/tests/tap.sh"
+. "$HEADGATE_SRC/tests/net/stage.sh"
 
 enforcer=${HEADGATE_ENFORCE:-$HEADGATE_BUILD/headgate-enforce}
 work=$(mktemp -d)
@@ -44,19 +45,8 @@ trap 'exit 130' INT TERM
 # ---- the stage ------------------------------------------------------------------------------
 
 stage() {
-	mkdir "$work/bpf"
-	mount -t bpf bpf "$work/bpf" || exit 1
-	for n in a b; do
-		ip netns add "$ns$n"
-		ip -n "$ns$n" link set lo up
-	done
-	ip -n "${ns}a" link add in0 type veth peer name in1 netns "${ns}b"
-	ip -n "${ns}a" addr add 192.0.2.1/24 dev in0
-	ip -n "${ns}b" addr add 192.0.2.2/24 dev in1
-	ip -n "${ns}a" addr add 2001:db8::1/64 dev in0 nodad
-	ip -n "${ns}b" addr add 2001:db8::2/64 dev in1 nodad
-	ip -n "${ns}a" link set in0 up
-	ip -n "${ns}b" link set in1 up
+	machines a b
+	join_a_and_b
 	nsenter --net="/run/netns/${ns}b" /usr/bin/python3 -c '
 import socket, select
 ls = []
@@ -72,17 +62,7 @@ while True:
 
 # a COMMAND... - in namespace a; only the network is another one
 a() {
-	nsenter --net="/run/netns/${ns}a" "$@"
-}
-
-# within SECONDS COMMAND... - until it succeeds
-within() {
-	until=$(($(date +%s%N) / 1000000 + $1 * 1000))
-	shift
-	while ! "$@"; do
-		[ $(($(date +%s%N) / 1000000)) -lt "$until" ] || return 1
-		sleep 0.05
-	done
+	in_ a "$@"
 }
 
 hub_start() {

@@ -3,6 +3,7 @@
 # Protected flows from end to end: a router between two hosts, with the hub and the enforcer on it, and
 # rules that drop everything; with XDP and with nftables.
 . "$HEADGATE_SRC/tests/tap.sh"
+. "$HEADGATE_SRC/tests/net/stage.sh"
 
 work=$(mktemp -d)
 ns=prt$$
@@ -22,13 +23,6 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 130' INT TERM
 
-# in_ NAMESPACE COMMAND... - only the network is another one
-in_() {
-	n=$1
-	shift
-	nsenter --net="/run/netns/$ns$n" "$@"
-}
-
 # listen NAMESPACE PORT...
 listen() {
 	n=$1
@@ -47,22 +41,11 @@ while True:
 
 # a (192.0.2.1) - b (192.0.2.2, 198.51.100.2), the router - c (198.51.100.3)
 stage() {
-	mkdir "$work/bpf"
-	mount -t bpf bpf "$work/bpf" || exit 1
-	for n in a b c; do
-		ip netns add "$ns$n"
-		ip -n "$ns$n" link set lo up
-	done
-	ip -n "${ns}a" link add in0 type veth peer name in1 netns "${ns}b"
+	machines a b c
+	join_a_and_b
 	ip -n "${ns}b" link add out0 type veth peer name out1 netns "${ns}c"
-	ip -n "${ns}a" addr add 192.0.2.1/24 dev in0
-	ip -n "${ns}b" addr add 192.0.2.2/24 dev in1
 	ip -n "${ns}b" addr add 198.51.100.2/24 dev out0
 	ip -n "${ns}c" addr add 198.51.100.3/24 dev out1
-	ip -n "${ns}a" addr add 2001:db8::1/64 dev in0 nodad
-	ip -n "${ns}b" addr add 2001:db8::2/64 dev in1 nodad
-	ip -n "${ns}a" link set in0 up
-	ip -n "${ns}b" link set in1 up
 	ip -n "${ns}b" link set out0 up
 	ip -n "${ns}c" link set out1 up
 	ip -n "${ns}a" route add default via 192.0.2.2
@@ -70,16 +53,6 @@ stage() {
 	in_ b sh -c 'echo 1 >/proc/sys/net/ipv4/ip_forward'
 	listen b 22 23 179
 	listen c 22 179 8443
-}
-
-# within SECONDS COMMAND... - until it succeeds
-within() {
-	until=$(($(date +%s%N) / 1000000 + $1 * 1000))
-	shift
-	while ! "$@"; do
-		[ $(($(date +%s%N) / 1000000)) -lt "$until" ] || return 1
-		sleep 0.05
-	done
 }
 
 # conf LINE... - of the protect section

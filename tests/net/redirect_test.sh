@@ -3,6 +3,7 @@
 # Redirect and copy from end to end: a router with the hub and the enforcer on it, whose rules send packets
 # elsewhere; what comes out where is seen on the links behind it.
 . "$HEADGATE_SRC/tests/tap.sh"
+. "$HEADGATE_SRC/tests/net/stage.sh"
 
 work=$(mktemp -d)
 ns=red$$
@@ -21,13 +22,6 @@ cleanup() {
 } 2>/dev/null
 trap cleanup EXIT
 trap 'exit 130' INT TERM
-
-# in_ NAMESPACE COMMAND... - only the network is another one
-in_() {
-	n=$1
-	shift
-	nsenter --net="/run/netns/$ns$n" "$@"
-}
 
 # background NAMESPACE COMMAND... - and its process is $!
 background() {
@@ -54,12 +48,7 @@ link() {
 # a - in1 b out0 - c, the way that packets for c's addresses have; b scr0 - d, where rules send them.
 # Behind d is 10.9.9.9, and d answers for c's second address too.
 stage() {
-	mkdir "$work/bpf"
-	mount -t bpf bpf "$work/bpf" || exit 1
-	for n in a b c d; do
-		ip netns add "$ns$n"
-		ip -n "$ns$n" link set lo up
-	done
+	machines a b c d
 	link a in0 192.0.2.1/24 2001:db8:1::1/64 b in1 192.0.2.2/24 2001:db8:1::2/64
 	link b out0 198.51.100.2/24 2001:db8:2::2/64 c out1 198.51.100.3/24 2001:db8:2::3/64
 	link b scr0 203.0.113.2/24 2001:db8:3::2/64 d scr1 203.0.113.3/24 2001:db8:3::3/64
@@ -76,16 +65,6 @@ stage() {
 		: >"$work/at_$n"
 		background $n "$frames" see "$([ $n = c ] && echo out1 || echo scr1)" >"$work/at_$n" &
 		others="$others $!"
-	done
-}
-
-# within SECONDS COMMAND... - until it succeeds
-within() {
-	until=$(($(date +%s%N) / 1000000 + $1 * 1000))
-	shift
-	while ! "$@"; do
-		[ $(($(date +%s%N) / 1000000)) -lt "$until" ] || return 1
-		sleep 0.05
 	done
 }
 
