@@ -171,6 +171,11 @@ no_pins() {
 	[ ! -e "$work/bpf/pins" ]
 }
 
+# unprogrammed NAMESPACE INTERFACE
+unprogrammed() {
+	ip -n "$1" link show dev "$2" >"$work/said" && ! grep -q xdp "$work/said"
+}
+
 no_program() {
 	! ip -n "${ns}b" link show dev in1 | grep -q 'prog/xdp\|xdp'
 }
@@ -438,6 +443,49 @@ comes_and_goes() {
 	within 5 grep -q 'interface in7: attached' "$work/log" || return 1
 	ip -n "${ns}b" link del in7
 	within 5 grep -q 'interface in7: it is gone' "$work/log" && kill -0 "$pid" && stop TERM && no_pins
+}
+
+# Packets are looked at under the names of the file and nowhere else.
+leaves_by_name() {
+	conf 'interface in*;'
+	start && ip -n "${ns}b" link add in7 type veth peer name out7 || return 1
+	within 5 grep -q 'interface in7: attached' "$work/log" || return 1
+	ip -n "${ns}b" link set in7 name was7
+	within 5 grep -q 'interface was7: named no more' "$work/log" &&
+		within 5 unprogrammed "${ns}b" was7
+}
+
+attached_twice() {
+	[ "$(grep -c "interface $1: attached" "$work/log")" -eq 2 ]
+}
+
+leaves_for_elsewhere() {
+	ip -n "${ns}b" link set was7 name in7
+	within 5 attached_twice in7 || return 1
+	ip -n "${ns}b" link set in7 netns "${ns}a"
+	within 5 grep -q 'interface in7: it is gone' "$work/log" && within 5 unprogrammed "${ns}a" in7
+	verdict=$?
+	ip -n "${ns}b" link del out7
+	stop TERM && [ "$verdict" -eq 0 ] && no_pins
+}
+
+# An interface that is up takes no other name on older kernels; IPv6 addresses go when it is down.
+rename() {
+	ip -n "${ns}b" link set "$1" down && ip -n "${ns}b" link set "$1" name "$2" up &&
+		ip -n "${ns}b" addr add 2001:db8::2/64 dev "$2" nodad
+}
+
+# Another name, another mode, in the link that is there.
+follows_name() {
+	conf 'interface in1;' 'interface new1 { mode monitor; }'
+	ip -n "${ns}b" link add new1 type veth peer name out1
+	start && within 5 blocked 192.0.2.2 23 || return 1
+	ip -n "${ns}b" link del new1
+	rename in1 new1
+	within 5 grep -q 'interface new1: rules count there' "$work/log" && connects 192.0.2.2 23
+	verdict=$?
+	rename new1 in1
+	within 5 blocked 192.0.2.2 23 && stop TERM && [ "$verdict" -eq 0 ] && no_pins
 }
 
 # refused LINE WHY - this section is an error, and nothing is left behind
@@ -929,7 +977,7 @@ if [ "$(id -u)" -ne 0 ]; then
 	exit 0
 fi
 
-plan 74
+plan 77
 stage
 check 'without rules everything passes' within 5 passes_without_rules
 conf 'interface in1;'
@@ -967,6 +1015,9 @@ check 'mode monitor counts and drops nothing' monitors
 check 'from monitor to enforce over kill -9' monitor_to_enforce
 check 'a pattern attaches to what fits it, loopback apart' pattern
 check 'interfaces that fit come and go' comes_and_goes
+check 'one that gets a name that is not in the file is left alone' leaves_by_name
+check 'so is one that goes to another network namespace' leaves_for_elsewhere
+check 'one that gets another name of the file is treated by that' follows_name
 check 'where the driver cannot, the generic hook does the same' generic
 check 'an interface that is missing is told' refused 'interface nope0;' 'no interface nope0'
 check 'a pattern that fits none is told' refused 'interface nope*;' 'no interface fits nope'
