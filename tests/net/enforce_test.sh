@@ -843,6 +843,12 @@ counts_samples() {
 	stop TERM && grep -q '[1-9][0-9]* samples, 0 of them written; 0 lost' "$work/log"
 }
 
+# A disk that is full is no reason to enforce nothing.
+samples_without_room() {
+	start --samples /dev/full && grep -q 'No space left on device; samples are only counted' "$work/log" &&
+		within 5 reported "$UDP9" '"state": "enforced"' && stop TERM
+}
+
 # ---- nftables ---------------------------------------------------------------------------------
 
 table() {
@@ -977,7 +983,7 @@ if [ "$(id -u)" -ne 0 ]; then
 	exit 0
 fi
 
-plan 77
+plan 78
 stage
 check 'without rules everything passes' within 5 passes_without_rules
 conf 'interface in1;'
@@ -1046,6 +1052,7 @@ check 'which follows the file, also over kill -9' other_interfaces
 check 'a rule that asks for samples fills a file that tshark reads' writes_samples
 check 'which has a bound, and is never one of another kind' samples_have_a_bound
 check 'without a file samples are counted' counts_samples
+check 'where the file has no room the rules are in force all the same' samples_without_room
 stop TERM
 check 'nftables blocks what rules match, over IPv4 and IPv6, and nothing else' nft_blocks
 check 'state and counters are reported with it too' nft_counts
