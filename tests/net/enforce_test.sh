@@ -930,6 +930,19 @@ nft_comes_and_goes() {
 		! grep -q 'in7' "$work/table" && kill -0 "$pid"
 }
 
+# A hook goes by the name, which another takes the place of.
+nft_follows_name() {
+	rename in1 in9
+	within 5 grep -q 'in9: attached, nftables' "$work/log" && within 5 blocked 192.0.2.2 23
+	verdict=$?
+	rename in9 in1
+	within 5 table_names in1 && within 5 blocked 192.0.2.2 23 && [ "$verdict" -eq 0 ]
+}
+
+table_names() {
+	table && grep -q "device \"$1\"" "$work/table"
+}
+
 # It counts on, by the rule that went on from the table that was left.
 nft_monitors_interface() {
 	stop TERM
@@ -983,7 +996,7 @@ if [ "$(id -u)" -ne 0 ]; then
 	exit 0
 fi
 
-plan 78
+plan 79
 stage
 check 'without rules everything passes' within 5 passes_without_rules
 conf 'interface in1;'
@@ -1062,6 +1075,8 @@ check 'kill -9 leaves the table in force' nft_kill_keeps
 check 'on return the difference is settled, and counters go on' nft_return_settles
 check 'what a hub that has not settled does not know stays there' nft_unsettled_keeps
 check 'SIGTERM takes the table away; interfaces come and go' nft_comes_and_goes
+order add ipv4-flow "$TCP23" "$DISCARD"
+check 'rules stay on an interface that gets another name' nft_follows_name
 check 'mode monitor of one interface counts there and drops nothing' nft_monitors_interface
 check '--flush takes the table away after kill -9' nft_flush
 check 'from XDP to nftables and back nothing is left of the other' xdp_to_nft_and_back
