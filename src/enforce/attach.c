@@ -383,11 +383,26 @@ bool attach_start(struct attach *a, struct err *e)
 	return ok;
 }
 
+/* The link goes with an interface into another network namespace, where no rules of ours are meant
+ * to be. */
 static bool is_gone(const struct attach *a, const struct attached *from)
 {
+	char name[IF_NAMESIZE];
+
+	if (if_indextoname(from->ifindex, name) == NULL && errno == ENXIO)
+		return true;
 	if (from->mode == ENFORCE_ATTACH_TC)
 		return !attach_tc_is_there(a->pins, from->ifindex);
 	return link_ifindex(from->link) == 0;
+}
+
+static void forget(struct attach *a, struct attached *gone)
+{
+	drop(a, gone);
+	(void)xdp_monitor_interface(a->xdp, gone->ifindex, false);
+	(void)xdp_groups_interface(a->xdp, gone->ifindex, 0);
+	(void)vrf_interface(a->xdp, gone->ifindex, 0);
+	*gone = a->at[--a->count];
 }
 
 /* A filter anybody may take off; the interface is then attached to anew. */
@@ -396,18 +411,32 @@ static void forget_gone(struct attach *a)
 	char name[IF_NAMESIZE];
 
 	for (size_t i = a->count; i-- > 0;) {
-		const struct attached *gone = &a->at[i];
+		struct attached *gone = &a->at[i];
 
 		if (!is_gone(a, gone))
 			continue;
 		log_warning("interface %s: %s, and with it the rules there", gone->name,
 			    if_indextoname(gone->ifindex, name) != NULL ? "our filter is gone"
 									: "it is gone");
-		drop(a, gone);
-		(void)xdp_monitor_interface(a->xdp, gone->ifindex, false);
-		(void)xdp_groups_interface(a->xdp, gone->ifindex, 0);
-		(void)vrf_interface(a->xdp, gone->ifindex, 0);
-		a->at[i] = a->at[--a->count];
+		forget(a, gone);
+	}
+}
+
+/* What the file says of the name that they have now; one that is to be attached otherwise is
+ * attached to anew. */
+static void follow_names(struct attach *a)
+{
+	char name[IF_NAMESIZE];
+
+	for (size_t i = a->count; i-- > 0;) {
+		struct attached *at = &a->at[i];
+
+		if (if_indextoname(at->ifindex, name) == NULL || strcmp(name, at->name) == 0)
+			continue;
+		log_info("interface %s: was %s", name, at->name);
+		(void)snprintf(at->name, sizeof(at->name), "%s", name);
+		if (!may_stay(a, name, at->mode) || !tell_mode(a, at->ifindex, name))
+			forget(a, at);
 	}
 }
 
@@ -417,6 +446,7 @@ void attach_refresh(struct attach *a)
 	struct refusals now = { 0 };
 
 	forget_gone(a);
+	follow_names(a);
 	if (all == NULL)
 		return;
 	for (struct if_nameindex *i = all; i->if_index != 0; i++)
