@@ -26,12 +26,27 @@ static bool read_list(struct reader *r, const struct statement *s, struct conf_v
 	return read_end(r, s);
 }
 
+/* The brackets of target:[2001:db8::1]:9 are words of their own; together they are one piece of the
+ * file, and with a blank between them they are no target. */
+static bool read_target(struct reader *r, struct flow_target *ret)
+{
+	const char *text = r->l.word.text;
+	unsigned more = word_is(&r->l.word, "target:") ? 4 : 0;
+	struct lex before = r->l;
+
+	while (more-- > 0)
+		lex_next(&r->l);
+	if (flow_target_parse(text, (size_t)(r->l.word.text - text) + r->l.word.len, ret))
+		return true;
+	r->l = before;
+	return false;
+}
+
 static bool add_import(struct reader *r, const struct statement *s, struct conf_vrf *to)
 {
 	if (to->import_count == CONF_VRF_TARGETS_MAX)
 		return lex_fail(&r->l, r->e, "%s: more than %d:", s->name, CONF_VRF_TARGETS_MAX);
-	if (!has_word(r) ||
-	    !flow_target_parse(r->l.word.text, r->l.word.len, to->imports[to->import_count]))
+	if (!has_word(r) || !read_target(r, &to->imports[to->import_count]))
 		return expected(r, s, "a route target such as 'target:65000:9'");
 	to->import_count++;
 	lex_next(&r->l);
