@@ -337,6 +337,12 @@ static __always_inline __u32 lookup_own(__u32 node, struct xdp_packet *p)
 			   node, p);
 }
 
+/* Does the node's list have rules that may match the packet? */
+static __always_inline int lookup_may(const struct xdp_node *n, const struct xdp_packet *p)
+{
+	return (MATCH_READ(n->filter) & p->bits) == p->bits;
+}
+
 /* The rules of a destination that have a source as well. */
 __attribute__((noinline)) __u32 lookup_sources(__u32 node, struct xdp_packet *p)
 {
@@ -362,13 +368,42 @@ __attribute__((noinline)) __u32 lookup_sources(__u32 node, struct xdp_packet *p)
 		if (found == 0)
 			continue;
 		n = &hg_tables.node[MATCH_INDEX(found, XDP_NODES)];
-		if (!(MATCH_READ(n->filter) >> (p->bit & 63) & 1))
+		if (!lookup_may(n, p))
 			continue;
 		slot = lookup_list(MATCH_READ(n->list), found, p);
 		if (slot != LOOKUP_NONE)
 			return slot;
 	}
 	return LOOKUP_NONE;
+}
+
+static __always_inline int lookup_seen(enum xdp_tier tier, __u64 tiers, const struct xdp_packet *p)
+{
+	__u32 bit = xdp_seen(tier, p->source[0], hg_tables.seed);
+
+	return tiers >> tier & hg_tables.source_seen[MATCH_INDEX(bit / 64, XDP_SEEN / 64)] >>
+				       (bit & 63) & 1;
+}
+
+/* May any source prefix be the packet's?  Of most packets none is, and nodes with sources need not
+ * be asked for theirs. */
+static __always_inline int lookup_from(__u32 family, struct xdp_packet *p)
+{
+	__u64 tiers = MATCH_READ(hg_tables.source_tiers);
+
+	if (p->from != XDP_FROM_UNKNOWN)
+		return p->from == XDP_FROM_SOME;
+	p->from = XDP_FROM_SOME;
+	if (family == XDP_IPV4 ? tiers >> XDP_TIER_IPV4_ANY & 1 : tiers >> XDP_TIER_IPV6_ANY & 1)
+		return 1;
+	if (family == XDP_IPV4 ? lookup_seen(XDP_TIER_IPV4_24, tiers, p) |
+					 lookup_seen(XDP_TIER_IPV4_16, tiers, p)
+			       : lookup_seen(XDP_TIER_IPV6_64, tiers, p) |
+					 lookup_seen(XDP_TIER_IPV6_48, tiers, p) |
+					 lookup_seen(XDP_TIER_IPV6_32, tiers, p))
+		return 1;
+	p->from = XDP_FROM_NONE;
+	return 0;
 }
 
 /* A destination's node, all of it.  IPv6 has its first rule looked at by a call, for the stack's
@@ -378,13 +413,13 @@ static __always_inline __u32 lookup_node(__u32 family, __u32 node, struct xdp_pa
 	const struct xdp_node *n = &hg_tables.node[MATCH_INDEX(node, XDP_NODES)];
 	__u32 slot;
 
-	if (!(MATCH_READ(n->filter) >> (p->bit & 63) & 1))
-		return LOOKUP_NONE;
-	if (MATCH_READ(n->sources) != 0) {
+	if (MATCH_READ(n->sources) != 0 && lookup_from(family, p)) {
 		slot = lookup_sources(node, p);
 		if (slot != LOOKUP_NONE)
 			return slot;
 	}
+	if (!lookup_may(n, p))
+		return LOOKUP_NONE;
 	return family == XDP_IPV4 ? lookup_own(node, p) : lookup_list(MATCH_READ(n->list), node, p);
 }
 

@@ -169,7 +169,7 @@ static __always_inline void match_prepare(struct xdp_packet *p)
 	if (p->value[XDP_FRAGMENT] == XDP_ABSENT)
 		p->value[XDP_FRAGMENT] = XDP_FRAGMENT_UNKNOWN;
 	p->lanes = XDP_LANES(protocol, length, destination, source);
-	p->bit = xdp_filter_bit(protocol, source);
+	p->bits = xdp_filter_bits(protocol, source, destination);
 }
 
 #endif

@@ -40,10 +40,18 @@ enum {
 	XDP_LABEL = 13
 };
 
+/* Is there any source prefix that may be the packet's? */
+enum xdp_from {
+	XDP_FROM_UNKNOWN, /* not looked up yet */
+	XDP_FROM_NONE,
+	XDP_FROM_SOME
+};
+
 struct xdp_packet {
 	/* In network order, and in host order for the lookup; IPv4 in the first word. */
 	__u64 destination[2], source[2];
 	__u64 lanes;            /* the fields that most rules ask for, side by side: xdp_tables.h */
+	__u64 bits;             /* of nodes' filters */
 	__u32 value[XDP_TYPES]; /* by component type; port has none of its own */
 	__u32 family;
 	__u32 octets; /* of the packet, from its IP header on, that are there */
@@ -51,8 +59,8 @@ struct xdp_packet {
 	/* The reader's own: where the next header is and of what kind, where the packet ends, all
 	 * counted from the frame's start. */
 	__u32 at, end, next;
-	__u32 bit;       /* of nodes' filters */
 	__u32 root;      /* node of the VRF's rules without destination */
+	__u32 from;      /* enum xdp_from */
 	__u32 interface; /* that it came in by, where some interface is in a group */
 	/* The lookup's: slots of rules that matched and said to go on, in order; the verdict of the
 	 * last that matched. */

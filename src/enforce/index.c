@@ -5,8 +5,8 @@
  * commit visits the places that changed: those of sources first, then those of destinations.
  *
  * Invariants
- * 1. A node's filter has the bits of all rules that a packet may find there, while a list is being
- *    replaced those of both lists; a destination's also those of its sources.
+ * 1. A node's filter has the bits of all rules that a packet may find in its list, while the list is
+ *    being replaced those of both.
  * 2. A node is written as a whole before its mask, which makes it one; the mask is taken away when
  *    its list is empty and nothing leads to it.
  * 3. What is replaced leaves (space.h) after it was replaced.
@@ -59,8 +59,6 @@ struct place {
 	/* Of a destination only: */
 	struct sets_uses sources;
 	uint32_t set, below; /* set of source masks in force; how many sources there are */
-	uint32_t *bits;      /* how many of them have each bit of the filter */
-	uint64_t below_filter;
 	uint32_t probes; /* source masks, as counted in index.probes */
 };
 
@@ -156,7 +154,6 @@ static void place_free(struct place *p)
 {
 	free(p->rules);
 	free(p->sources.list);
-	free(p->bits);
 	free(p->chain);
 	free(p);
 }
@@ -278,10 +275,6 @@ static bool destination_takes_source(struct index *ix, struct place *d, uint16_t
 {
 	uint32_t probes = d->sources.count + (sets_used(&d->sources, mask) == 0);
 
-	if (d->bits == NULL)
-		d->bits = calloc((size_t)XDP_CLASSES * XDP_CLASS_BITS, sizeof(*d->bits));
-	if (d->bits == NULL)
-		return err_at(e, 0, 0, "out of memory");
 	return budget_allows(ix, d, probes, e);
 }
 
@@ -342,6 +335,8 @@ static void collect_one(struct index *ix, struct place *p)
 	struct place *parent = p->parent;
 
 	if (is_source(p)) {
+		if (p->visible)
+			reach_remove_source(&ix->reach, p->mask, p->address);
 		parent->below--;
 		sets_unuse(&parent->sources, (uint16_t)(p->mask & ~XDP_MASK_SOURCE));
 		budget_move(ix, parent, parent->sources.count);
@@ -702,23 +697,6 @@ static void node_widen(struct index *ix, struct place *p, uint64_t filter)
 		__atomic_store_n(&n->filter, n->filter | filter, __ATOMIC_RELEASE);
 }
 
-/* Counts a source's filter bits at its destination: first those that come, later those that go. */
-static void below_add(struct index *ix, struct place *d, uint64_t bits)
-{
-	for (unsigned i = 0; i < XDP_CLASSES * XDP_CLASS_BITS; i++)
-		if (bits >> i & 1)
-			d->bits[i]++;
-	d->below_filter |= bits;
-	node_widen(ix, d, bits);
-}
-
-static void below_remove(struct place *d, uint64_t bits)
-{
-	for (unsigned i = 0; i < XDP_CLASSES * XDP_CLASS_BITS; i++)
-		if (bits >> i & 1 && --d->bits[i] == 0)
-			d->below_filter &= ~(UINT64_C(1) << i);
-}
-
 /* A node that no packet has seen, with all that it says. */
 static void node_show(struct index *ix, struct place *p, uint64_t list)
 {
@@ -726,7 +704,7 @@ static void node_show(struct index *ix, struct place *p, uint64_t list)
 
 	n->parent = p->above;
 	n->sources = (__u16)p->set;
-	n->filter = p->filter | p->below_filter;
+	n->filter = p->filter;
 	n->list = list;
 	if (p->ipv6) {
 		n->key = (__u32)(place_hash(ix, p->mask, p->address, n->parent) >> 32);
@@ -737,7 +715,9 @@ static void node_show(struct index *ix, struct place *p, uint64_t list)
 	}
 	__atomic_store_n(&n->mask, p->mask, __ATOMIC_RELEASE);
 	p->visible = true;
-	if (!is_source(p))
+	if (is_source(p))
+		reach_add_source(&ix->reach, p->mask, p->address);
+	else
 		reach_add(&ix->reach, p->mask, p->address);
 }
 
@@ -749,28 +729,24 @@ static void list_show(struct index *ix, struct place *p, const struct draft_list
 		__atomic_store_n(list->link, list->next, __ATOMIC_RELEASE);
 	else
 		__atomic_store_n(&n->list, list->word, __ATOMIC_RELEASE);
-	__atomic_store_n(&n->filter, p->filter | p->below_filter, __ATOMIC_RELEASE);
+	__atomic_store_n(&n->filter, p->filter, __ATOMIC_RELEASE);
 }
 
 /* The place's list and filters, as its rules are now. */
 static bool publish(struct index *ix, struct place *p)
 {
 	struct draft_list list;
-	uint64_t before = p->filter, filter = own_filter(p);
+	uint64_t filter = own_filter(p);
 
 	if (!(p->records > INDEX_PLAIN_MAX && chain_write(ix, p, &list)) &&
 	    !list_write(ix, p, &list))
 		return false;
-	if (is_source(p))
-		below_add(ix, p->parent, filter & ~before);
 	node_widen(ix, p, filter);
 	p->filter = p->filter_most = filter;
 	if (p->visible)
 		list_show(ix, p, &list);
 	else
 		node_show(ix, p, list.word);
-	if (is_source(p))
-		below_remove(p->parent, before & ~filter);
 	list_leave(ix, p, &list);
 	return true;
 }

@@ -6,6 +6,9 @@
  * probe, one too few would be wrong, so a bit is set when its node is there and cleared before it
  * goes.
  *
+ * Sources set a bit by the hash of their first bits, of as many as their tier counts, and each tier
+ * that is in use is asked for.
+ *
  * When blocks run out, the bits of a /16 as a whole have to do.
  */
 #include "enforce/reach.h"
@@ -24,7 +27,8 @@ bool reach_init(struct reach *r, struct xdp_tables *t)
 	r->ipv6_32 = calloc(XDP_IPV6_CELLS, sizeof(*r->ipv6_32));
 	r->ipv6_48 = calloc(XDP_IPV6_CELLS, sizeof(*r->ipv6_48));
 	r->ipv6_64 = calloc(XDP_IPV6_CELLS, sizeof(*r->ipv6_64));
-	return space_init(&r->blocks, XDP_DEEP_BLOCKS) && r->ipv4_short != NULL &&
+	r->seen = calloc(XDP_SEEN, sizeof(*r->seen));
+	return space_init(&r->blocks, XDP_DEEP_BLOCKS) && r->seen != NULL && r->ipv4_short != NULL &&
 	       r->ipv4_middle != NULL && r->ipv4 != NULL && r->ipv4_deep != NULL &&
 	       r->ipv6_32 != NULL && r->ipv6_48 != NULL && r->ipv6_64 != NULL;
 }
@@ -39,6 +43,7 @@ void reach_done(struct reach *r)
 	free(r->ipv6_32);
 	free(r->ipv6_48);
 	free(r->ipv6_64);
+	free(r->seen);
 }
 
 void reach_grace(struct reach *r)
@@ -197,4 +202,42 @@ void reach_add(struct reach *r, uint16_t mask, const uint64_t address[2])
 void reach_remove(struct reach *r, uint16_t mask, const uint64_t address[2])
 {
 	reach_change(r, mask, address, false);
+}
+
+/* ---- Sources -------------------------------------------------------------------------- */
+
+static enum xdp_tier tier_of(uint16_t mask)
+{
+	unsigned number = mask & ~XDP_MASK_SOURCE, length = box_mask_length(number);
+
+	if (number < XDP_MASK_IPV6)
+		return length >= 24   ? XDP_TIER_IPV4_24
+		       : length >= 16 ? XDP_TIER_IPV4_16
+				      : XDP_TIER_IPV4_ANY;
+	if (box_mask_offset(number) > 0)
+		return XDP_TIER_IPV6_ANY;
+	return length >= 64   ? XDP_TIER_IPV6_64
+	       : length >= 48 ? XDP_TIER_IPV6_48
+	       : length >= 32 ? XDP_TIER_IPV6_32
+			      : XDP_TIER_IPV6_ANY;
+}
+
+static void source_change(struct reach *r, uint16_t mask, const uint64_t address[2], bool on)
+{
+	enum xdp_tier tier = tier_of(mask);
+	uint32_t bit = xdp_seen(tier, address[0], r->t->seed);
+
+	if (tier != XDP_TIER_IPV4_ANY && tier != XDP_TIER_IPV6_ANY)
+		counted_bit(&r->t->source_seen[bit / 64], &r->seen[bit], bit % 64, on);
+	counted_bit(&r->t->source_tiers, &r->tiers[tier], tier, on);
+}
+
+void reach_add_source(struct reach *r, uint16_t mask, const uint64_t address[2])
+{
+	source_change(r, mask, address, true);
+}
+
+void reach_remove_source(struct reach *r, uint16_t mask, const uint64_t address[2])
+{
+	source_change(r, mask, address, false);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* reach.h - which destination lengths a packet has to try: the direct tables before the nodes. */
+/* reach.h - which destination lengths a packet has to try, and whether any source: the direct tables
+ * before the nodes. */
 #ifndef ENFORCE_REACH_H
 #define ENFORCE_REACH_H
 
@@ -23,6 +24,7 @@ struct reach {
 	uint16_t (*ipv4_deep)[8]; /* those from 25 on, by the cell's block's cell */
 	uint32_t (*ipv6_32)[16], (*ipv6_48)[17], (*ipv6_64)[64]; /* by cell and bit */
 	uint32_t ipv6_short[32];
+	uint32_t *seen, tiers[XDP_TIERS]; /* sources, by the bit they set and by tier */
 };
 
 /* False when memory is out. */
@@ -33,6 +35,9 @@ void reach_done(struct reach *r);
 void reach_add(struct reach *r, uint16_t mask, const uint64_t address[2]);
 /* This destination is no more.  With another VRF it may be there still. */
 void reach_remove(struct reach *r, uint16_t mask, const uint64_t address[2]);
+/* The same of a source, whichever destination's it is; all masks are this file's. */
+void reach_add_source(struct reach *r, uint16_t mask, const uint64_t address[2]);
+void reach_remove_source(struct reach *r, uint16_t mask, const uint64_t address[2]);
 void reach_grace(struct reach *r);
 
 #endif
