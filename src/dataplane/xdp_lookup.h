@@ -146,19 +146,23 @@ __attribute__((noinline)) __u32 lookup_probe(__u64 a, __u64 b, __u32 mask, __u32
 	return 0;
 }
 
-/* The same for IPv4.  Most nodes are where their hash says, and a call costs more than the look. */
-static __always_inline __u32 lookup_near(__u64 address, __u32 mask, __u32 parent)
+/* The same in one piece with its caller: most nodes are where their hash says, and a call costs
+ * more than the look. */
+static __always_inline __u32 lookup_near(__u64 a, __u64 b, __u32 mask, __u32 parent)
 {
-	__u64 hash = xdp_hash(address, 0, mask, parent, hg_tables.seed);
+	__u64 hash = xdp_hash(a, b, mask, parent, hg_tables.seed);
+	__u32 ipv6 = (mask & ~XDP_MASK_SOURCE) >= XDP_MASK_IPV6;
+	__u32 key = ipv6 ? (__u32)(hash >> 32) : (__u32)a;
 	__u32 number = MATCH_INDEX((__u32)hash & hg_tables.node_mask, XDP_NODES);
 	const struct xdp_node *n = &hg_tables.node[number];
 	__u32 there = MATCH_READ(n->mask);
 
 	if (there == 0)
 		return 0;
-	if (there == mask && n->key == (__u32)address && n->parent == parent)
+	if (there == mask && n->key == key && n->parent == parent &&
+	    (!ipv6 || (n->address[0] == a && n->address[1] == b)))
 		return number;
-	return lookup_probe(address, 0, mask, parent);
+	return lookup_probe(a, b, mask, parent);
 }
 
 /* Up to XDP_RUN records from first on: the slot of the first that matches. */
@@ -363,8 +367,8 @@ __attribute__((noinline)) __u32 lookup_sources(__u32 node, struct xdp_packet *p)
 			break;
 		mask = set->mask[i];
 		m = &hg_tables.mask[MATCH_INDEX(mask, XDP_MASKS)];
-		found = lookup_probe(p->source[0] & m->word[0], p->source[1] & m->word[1],
-				     mask | XDP_MASK_SOURCE, node);
+		found = lookup_near(p->source[0] & m->word[0], p->source[1] & m->word[1],
+				    mask | XDP_MASK_SOURCE, node);
 		if (found == 0)
 			continue;
 		n = &hg_tables.node[MATCH_INDEX(found, XDP_NODES)];
@@ -381,8 +385,8 @@ static __always_inline int lookup_seen(enum xdp_tier tier, __u64 tiers, const st
 {
 	__u32 bit = xdp_seen(tier, p->source[0], hg_tables.seed);
 
-	return tiers >> tier & hg_tables.source_seen[MATCH_INDEX(bit / 64, XDP_SEEN / 64)] >>
-				       (bit & 63) & 1;
+	return tiers >> tier &
+	       hg_tables.source_seen[MATCH_INDEX(bit / 64, XDP_SEEN / 64)] >> (bit & 63) & 1;
 }
 
 /* May any source prefix be the packet's?  Of most packets none is, and nodes with sources need not
@@ -427,10 +431,8 @@ static __always_inline __u32 lookup_node(__u32 family, __u32 node, struct xdp_pa
 static __always_inline __u32 lookup_mask(__u32 family, __u32 mask, struct xdp_packet *p)
 {
 	const struct xdp_mask *m = &hg_tables.mask[MATCH_INDEX(mask, XDP_MASKS)];
-	__u64 address = p->destination[0] & m->word[0];
-	__u32 found = family == XDP_IPV4 ? lookup_near(address, mask, p->root)
-					 : lookup_probe(address, p->destination[1] & m->word[1],
-							mask, p->root);
+	__u32 found = lookup_near(p->destination[0] & m->word[0], p->destination[1] & m->word[1],
+				  mask, p->root);
 
 	return found != 0 ? lookup_node(family, found, p) : LOOKUP_NONE;
 }
@@ -460,13 +462,7 @@ __attribute__((noinline)) __u32 lookup_lengths(__u64 lengths, __u32 last, struct
 	return p != NULL ? lookup_each(XDP_IPV6, lengths, last, p) : LOOKUP_NONE;
 }
 
-/* IPv6: the destinations of a cell's lengths.  Most cells have none. */
-static __always_inline __u32 lookup_cell(__u64 lengths, __u32 last, struct xdp_packet *p)
-{
-	return lengths != 0 ? lookup_lengths(lengths, last, p) : LOOKUP_NONE;
-}
-
-/* IPv6: the destinations of a set of masks, those with an offset. */
+/* IPv6: the destinations of masks that no cell knows. */
 static __always_inline __u32 lookup_set(__u32 number, struct xdp_packet *p)
 {
 	const struct xdp_set *set = &hg_tables.set[MATCH_INDEX(number, XDP_SETS)];
@@ -508,9 +504,20 @@ static __always_inline __u32 lookup_ipv4(struct xdp_packet *p)
 	return slot != LOOKUP_NONE ? slot : lookup_node(XDP_IPV4, p->root, p);
 }
 
+/* The lengths from 1 to 64 that exist around this address: bit 64 - n. */
+static __always_inline __u64 lookup_lengths_to_64(__u64 first, __u64 seed)
+{
+	__u64 from_48 = MATCH_READ(hg_tables.ipv6_48[xdp_ipv6_cell(first, 48, seed)]);
+	__u64 from_40 = MATCH_READ(hg_tables.ipv6_40[xdp_ipv6_cell(first, 40, seed)]);
+	__u64 from_32 = MATCH_READ(hg_tables.ipv6_32[xdp_ipv6_cell(first, 32, seed)]);
+	__u64 from_1 = MATCH_READ(hg_tables.ipv6_short);
+
+	return from_48 | from_40 << 17 | from_32 << 25 | from_1 << 33;
+}
+
 static __always_inline __u32 lookup_ipv6(struct xdp_packet *p)
 {
-	__u64 seed = hg_tables.seed, first;
+	__u64 seed = hg_tables.seed, first, lengths;
 	__u32 slot, set;
 
 	for (int i = 0; i < 2; i++) {
@@ -523,20 +530,19 @@ static __always_inline __u32 lookup_ipv6(struct xdp_packet *p)
 		if (slot != LOOKUP_NONE)
 			return slot;
 	}
-	slot = lookup_cell(MATCH_READ(hg_tables.ipv6_64[xdp_cell(first, seed)]),
-			   XDP_MASK_IPV6 + 128, p);
-	if (slot != LOOKUP_NONE)
-		return slot;
-	slot = lookup_cell(MATCH_READ(hg_tables.ipv6_48[xdp_cell(first >> 16, seed)]),
-			   XDP_MASK_IPV6 + 64, p);
-	if (slot != LOOKUP_NONE)
-		return slot;
-	slot = lookup_cell(MATCH_READ(hg_tables.ipv6_32[xdp_cell(first >> 32, seed)]) |
-				   MATCH_READ(hg_tables.ipv6_short),
-			   XDP_MASK_IPV6 + 47, p);
-	if (slot != LOOKUP_NONE)
-		return slot;
-	set = MATCH_READ(hg_tables.ipv6_offset);
+	lengths = MATCH_READ(hg_tables.ipv6_64[xdp_ipv6_cell(first, 65, seed)]);
+	if (lengths != 0) {
+		slot = lookup_lengths(lengths, XDP_MASK_IPV6 + 128, p);
+		if (slot != LOOKUP_NONE)
+			return slot;
+	}
+	lengths = lookup_lengths_to_64(first, seed);
+	if (lengths != 0) {
+		slot = lookup_lengths(lengths, XDP_MASK_IPV6 + 64, p);
+		if (slot != LOOKUP_NONE)
+			return slot;
+	}
+	set = MATCH_READ(hg_tables.ipv6_rest);
 	if (set != 0) {
 		slot = lookup_set(set, p);
 		if (slot != LOOKUP_NONE)

@@ -12,7 +12,7 @@
  * nodes          a hash table with open addressing, by (masked address, mask number, parent)
  * ipv4           by the upper 16 bits of a destination: lengths that exist around there
  * ipv4_deep      blocks of 256, by the next 8 bits: which lengths from 17 on
- * ipv6           by a hash of the first 32, 48 or 64 bits: which lengths exist below
+ * ipv6           by a hash of the first 32, 40, 48 or 64 bits: which lengths exist below
  * source_seen    by a hash of a source's first bits: is there any source prefix around there?
  *
  * A bit set of lengths has the longest in bit 0, so that the lowest bit is tried first.
@@ -160,13 +160,13 @@ struct xdp_ipv4_cell {
 
 struct xdp_tables {
 	__u64 seed;
-	__u64 ipv6_short;  /* lengths below 32: bit 47 - n */
-	__u32 ipv6_offset; /* set of masks with an offset, tried after those without */
-	__u32 node_mask;   /* nodes in use, less one */
-	__u32 grouped;     /* some interface is in a group */
-	__u32 vrfs;        /* some interface is in hg_vrfs */
 	__u64 source_tiers; /* bit t: some source is of enum xdp_tier t */
-	__u32 reserved[6];
+	__u32 ipv6_short;   /* lengths 1 to 31: bit 31 - n */
+	__u32 ipv6_rest;    /* set of masks: length 0, and those with an offset, tried last */
+	__u32 node_mask;    /* nodes in use, less one */
+	__u32 grouped;      /* some interface is in a group */
+	__u32 vrfs;         /* some interface is in hg_vrfs */
+	__u32 reserved[7];  /* nodes begin where a line of memory does */
 	struct xdp_node node[XDP_NODES];
 	struct xdp_record record[XDP_RECORDS];
 	struct xdp_extra extra[XDP_EXTRAS];
@@ -177,11 +177,15 @@ struct xdp_tables {
 	struct xdp_mask mask[XDP_MASKS];
 	struct xdp_ipv4_cell ipv4[XDP_IPV4_CELLS];
 	__u16 ipv4_deep[XDP_DEEP];     /* bit 32 - n */
-	__u64 ipv6_32[XDP_IPV6_CELLS]; /* lengths 32 to 47: bit 47 - n */
-	__u64 ipv6_48[XDP_IPV6_CELLS]; /* 48 to 64: bit 64 - n */
+	__u8 ipv6_32[XDP_IPV6_CELLS];  /* lengths 32 to 39: bit 39 - n */
+	__u8 ipv6_40[XDP_IPV6_CELLS];  /* 40 to 47: bit 47 - n */
+	__u32 ipv6_48[XDP_IPV6_CELLS]; /* 48 to 64: bit 64 - n */
 	__u64 ipv6_64[XDP_IPV6_CELLS]; /* 65 to 128: bit 128 - n */
 	__u64 source_seen[XDP_SEEN / 64];
 };
+
+_Static_assert(__builtin_offsetof(struct xdp_tables, node) % 64 == 0,
+	       "a node is one line of memory");
 
 /* A lane's value out of all of them. */
 static inline __attribute__((always_inline)) __u32 xdp_lane(__u64 lanes, __u32 lane)
@@ -212,6 +216,26 @@ static inline __attribute__((always_inline)) __u64 xdp_hash(__u64 a, __u64 b, __
 static inline __attribute__((always_inline)) __u32 xdp_cell(__u64 bits, __u64 seed)
 {
 	return (__u32)((bits ^ seed) * 0x9e3779b97f4a7c15ULL >> 48) & (XDP_IPV6_CELLS - 1);
+}
+
+/* Where the cells say whether IPv6 destinations of this length exist. */
+static inline __attribute__((always_inline)) __u32 xdp_ipv6_cell(__u64 first, __u32 length,
+								 __u64 seed)
+{
+	__u32 bits = length > 64 ? 64 : length >= 48 ? 48 : length >= 40 ? 40 : 32;
+
+	return xdp_cell(first >> (64 - bits), seed);
+}
+
+static inline __attribute__((always_inline)) __u32 xdp_ipv6_bit(__u32 length)
+{
+	__u32 last = length > 64    ? 128
+		     : length >= 48 ? 64
+		     : length >= 40 ? 47
+		     : length >= 32 ? 39
+				    : 31;
+
+	return last - length;
 }
 
 /* Sources by their length: how many of their first bits are looked up in source_seen. */

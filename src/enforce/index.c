@@ -5,8 +5,8 @@
  * commit visits the places that changed: those of sources first, then those of destinations.
  *
  * Invariants
- * 1. A node's filter has the bits of all rules that a packet may find in its list, while the list is
- *    being replaced those of both.
+ * 1. A node's filter has the bits of all rules that a packet may find in its list, while the list
+ * is being replaced those of both.
  * 2. A node is written as a whole before its mask, which makes it one; the mask is taken away when
  *    its list is empty and nothing leads to it.
  * 3. What is replaced leaves (space.h) after it was replaced.
@@ -59,7 +59,7 @@ struct place {
 	/* Of a destination only: */
 	struct sets_uses sources;
 	uint32_t set, below; /* set of source masks in force; how many sources there are */
-	uint32_t probes; /* source masks, as counted in index.probes */
+	uint32_t probes;     /* source masks, as counted in index.probes */
 };
 
 struct index {
@@ -75,7 +75,7 @@ struct index {
 	size_t gone_count, gone_room, nodes;
 	uint64_t graces;                 /* grace periods so far */
 	struct place *root[XDP_VRFS][2]; /* IPv4, IPv6 */
-	struct sets_uses offsets;
+	struct sets_uses rest;
 	/* How many nodes of a destination mask have so many source masks, made when needed. */
 	uint32_t *probes[XDP_MASKS];
 	uint16_t probes_most[XDP_MASKS];
@@ -301,27 +301,28 @@ static struct place *need_source(struct index *ix, struct place *d, const struct
 	return p;
 }
 
-static bool takes_offset(struct index *ix, uint16_t mask, struct err *e)
+/* Of the masks that no cell knows. */
+static bool takes_rest(struct index *ix, uint16_t mask, struct err *e)
 {
-	if (sets_used(&ix->offsets, mask) == 0 && ix->offsets.count == XDP_SET_MAX)
+	if (sets_used(&ix->rest, mask) == 0 && ix->rest.count == XDP_SET_MAX)
 		return err_at(e, 0, 0, "more than %d pairs of length and offset", XDP_SET_MAX);
-	return sets_use(&ix->offsets, mask) || err_at(e, 0, 0, "out of memory");
+	return sets_use(&ix->rest, mask) || err_at(e, 0, 0, "out of memory");
 }
 
 static struct place *need_destination(struct index *ix, struct place *root,
 				      const struct box_prefix *w, struct err *e)
 {
-	bool offset = w->mask != 0 && box_mask_offset(w->mask) > 0;
+	bool rest = !reach_has_cell(w->mask);
 	struct place *p;
 
 	if (w->mask == 0)
 		return root;
 	p = find_place(ix, w->mask, w->address, root);
-	if (p != NULL || (offset && !takes_offset(ix, w->mask, e)))
+	if (p != NULL || (rest && !takes_rest(ix, w->mask, e)))
 		return p;
 	p = place_new(ix, w->mask, w->address, root, e);
-	if (p == NULL && offset)
-		sets_unuse(&ix->offsets, w->mask);
+	if (p == NULL && rest)
+		sets_unuse(&ix->rest, w->mask);
 	return p;
 }
 
@@ -343,8 +344,8 @@ static void collect_one(struct index *ix, struct place *p)
 	} else {
 		if (p->visible)
 			reach_remove(&ix->reach, p->mask, p->address);
-		if (box_mask_offset(p->mask) > 0)
-			sets_unuse(&ix->offsets, p->mask);
+		if (!reach_has_cell(p->mask))
+			sets_unuse(&ix->rest, p->mask);
 		sets_drop(&ix->sets, p->set);
 	}
 	node_leave(ix, p);
@@ -794,14 +795,14 @@ static bool publish_sources(struct index *ix, struct place *d, struct err *e)
 	return true;
 }
 
-static bool publish_offsets(struct index *ix, struct err *e)
+static bool publish_rest(struct index *ix, struct err *e)
 {
-	uint32_t number, before = ix->t->ipv6_offset;
+	uint32_t number, before = ix->t->ipv6_rest;
 
-	if (!sets_need(&ix->sets, &ix->offsets, &number) &&
-	    (!wait_for_room(ix) || !sets_need(&ix->sets, &ix->offsets, &number)))
+	if (!sets_need(&ix->sets, &ix->rest, &number) &&
+	    (!wait_for_room(ix) || !sets_need(&ix->sets, &ix->rest, &number)))
 		return err_at(e, 0, 0, "table full: no room for another set of offsets");
-	__atomic_store_n(&ix->t->ipv6_offset, number, __ATOMIC_RELEASE);
+	__atomic_store_n(&ix->t->ipv6_rest, number, __ATOMIC_RELEASE);
 	sets_drop(&ix->sets, before);
 	return true;
 }
@@ -858,7 +859,7 @@ bool index_commit(struct index *ix, struct err *e)
 
 	forget_dirty(ix, true);
 	ok &= publish_all(ix, false, e);
-	ok &= publish_offsets(ix, e);
+	ok &= publish_rest(ix, e);
 	forget_dirty(ix, false);
 	free_removed(ix);
 	return ok;
@@ -965,7 +966,7 @@ void index_free(struct index *ix)
 	sets_done(&ix->sets);
 	blocks_done(&ix->blocks);
 	reach_done(&ix->reach);
-	free(ix->offsets.list);
+	free(ix->rest.list);
 	free(ix->gone);
 	free(ix->dirty);
 	free(ix->removed);
