@@ -3,7 +3,7 @@
  *
  * The walk over the tables of xdp_tables.h.  The functions that are not static are verified by the
  * kernel one by one, each for any argument.  Eight of them may stand on each other: the program,
- * lengths, sources, list, block, candidates, extra, spans.  The way to a destination's first rule
+ * one, sources, list, block, candidates, extra, spans.  The way to a destination's first rule
  * is kept in one piece: a return costs 10 ns where returns are made safe.
  *
  * A rule that says to go on (RFC 8955 7.3) is taken down where it matches, and the search goes on
@@ -60,6 +60,11 @@ struct {
 } hg_vrfs SEC(".maps");
 
 #define LOOKUP_NONE 0xffffffffU
+
+enum {
+	LOOKUP_IPV4_NEAR = 6,
+	LOOKUP_IPV6_NEAR = 3
+};
 
 /* The number of the lowest bit; there is one.  BPF has no instruction for it. */
 static __always_inline __u32 lookup_lowest(__u64 x)
@@ -156,13 +161,14 @@ static __always_inline __u32 lookup_near(__u64 a, __u64 b, __u32 mask, __u32 par
 	__u32 number = MATCH_INDEX((__u32)hash & hg_tables.node_mask, XDP_NODES);
 	const struct xdp_node *n = &hg_tables.node[number];
 	__u32 there = MATCH_READ(n->mask);
+	__u64 differs;
 
-	if (there == 0)
-		return 0;
-	if (there == mask && n->key == key && n->parent == parent &&
-	    (!ipv6 || (n->address[0] == a && n->address[1] == b)))
+	differs = (there ^ mask) | (n->key ^ key) | (n->parent ^ parent);
+	if (ipv6)
+		differs |= (n->address[0] ^ a) | (n->address[1] ^ b);
+	if (differs == 0)
 		return number;
-	return lookup_probe(a, b, mask, parent);
+	return there == 0 ? 0 : lookup_probe(a, b, mask, parent);
 }
 
 /* Up to XDP_RUN records from first on: the slot of the first that matches. */
@@ -367,8 +373,8 @@ __attribute__((noinline)) __u32 lookup_sources(__u32 node, struct xdp_packet *p)
 			break;
 		mask = set->mask[i];
 		m = &hg_tables.mask[MATCH_INDEX(mask, XDP_MASKS)];
-		found = lookup_near(p->source[0] & m->word[0], p->source[1] & m->word[1],
-				    mask | XDP_MASK_SOURCE, node);
+		found = lookup_probe(p->source[0] & m->word[0], p->source[1] & m->word[1],
+				     mask | XDP_MASK_SOURCE, node);
 		if (found == 0)
 			continue;
 		n = &hg_tables.node[MATCH_INDEX(found, XDP_NODES)];
@@ -381,38 +387,32 @@ __attribute__((noinline)) __u32 lookup_sources(__u32 node, struct xdp_packet *p)
 	return LOOKUP_NONE;
 }
 
-static __always_inline int lookup_seen(enum xdp_tier tier, __u64 tiers, const struct xdp_packet *p)
+static __always_inline __u64 lookup_seen(enum xdp_tier tier, const struct xdp_packet *p)
 {
 	__u32 bit = xdp_seen(tier, p->source[0], hg_tables.seed);
+	__u64 word = hg_tables.source_seen[MATCH_INDEX(bit / 64, XDP_SEEN / 64)];
 
-	return tiers >> tier &
-	       hg_tables.source_seen[MATCH_INDEX(bit / 64, XDP_SEEN / 64)] >> (bit & 63) & 1;
+	return (word >> (bit & 63) & 1) << tier;
 }
 
 /* May any source prefix be the packet's?  Of most packets none is, and nodes with sources need not
- * be asked for theirs. */
-static __always_inline int lookup_from(__u32 family, struct xdp_packet *p)
+ * be asked for theirs.  No branches, of which the verifier would walk each. */
+static __always_inline __u64 lookup_from(__u32 family, const struct xdp_packet *p)
 {
-	__u64 tiers = MATCH_READ(hg_tables.source_tiers);
+	__u64 seen = family == XDP_IPV4
+			     ? 1ULL << XDP_TIER_IPV4_ANY | lookup_seen(XDP_TIER_IPV4_24, p) |
+				       lookup_seen(XDP_TIER_IPV4_16, p)
+			     : 1ULL << XDP_TIER_IPV6_ANY | lookup_seen(XDP_TIER_IPV6_64, p) |
+				       lookup_seen(XDP_TIER_IPV6_48, p) |
+				       lookup_seen(XDP_TIER_IPV6_32, p);
 
-	if (p->from != XDP_FROM_UNKNOWN)
-		return p->from == XDP_FROM_SOME;
-	p->from = XDP_FROM_SOME;
-	if (family == XDP_IPV4 ? tiers >> XDP_TIER_IPV4_ANY & 1 : tiers >> XDP_TIER_IPV6_ANY & 1)
-		return 1;
-	if (family == XDP_IPV4 ? lookup_seen(XDP_TIER_IPV4_24, tiers, p) |
-					 lookup_seen(XDP_TIER_IPV4_16, tiers, p)
-			       : lookup_seen(XDP_TIER_IPV6_64, tiers, p) |
-					 lookup_seen(XDP_TIER_IPV6_48, tiers, p) |
-					 lookup_seen(XDP_TIER_IPV6_32, tiers, p))
-		return 1;
-	p->from = XDP_FROM_NONE;
-	return 0;
+	return MATCH_READ(hg_tables.source_tiers) & seen;
 }
 
-/* A destination's node, all of it.  IPv6 has its first rule looked at by a call, for the stack's
- * sake. */
-static __always_inline __u32 lookup_node(__u32 family, __u32 node, struct xdp_packet *p)
+/* A destination's node, all of it.  in_place: its first rule is looked at here, and not by a call,
+ * which takes time; IPv6 has not the stack for it. */
+static __always_inline __u32 lookup_node(__u32 family, int in_place, __u32 node,
+					 struct xdp_packet *p)
 {
 	const struct xdp_node *n = &hg_tables.node[MATCH_INDEX(node, XDP_NODES)];
 	__u32 slot;
@@ -424,42 +424,59 @@ static __always_inline __u32 lookup_node(__u32 family, __u32 node, struct xdp_pa
 	}
 	if (!lookup_may(n, p))
 		return LOOKUP_NONE;
-	return family == XDP_IPV4 ? lookup_own(node, p) : lookup_list(MATCH_READ(n->list), node, p);
+	return in_place ? lookup_own(node, p) : lookup_list(MATCH_READ(n->list), node, p);
 }
 
 /* The destination under this mask, if there is one. */
-static __always_inline __u32 lookup_mask(__u32 family, __u32 mask, struct xdp_packet *p)
+static __always_inline __u32 lookup_mask(__u32 family, int in_place, __u32 mask,
+					 struct xdp_packet *p)
 {
 	const struct xdp_mask *m = &hg_tables.mask[MATCH_INDEX(mask, XDP_MASKS)];
 	__u32 found = lookup_near(p->destination[0] & m->word[0], p->destination[1] & m->word[1],
 				  mask, p->root);
 
-	return found != 0 ? lookup_node(family, found, p) : LOOKUP_NONE;
+	return found != 0 ? lookup_node(family, in_place, found, p) : LOOKUP_NONE;
 }
 
-/* The destinations with these lengths: bit b is mask number last - b.  For IPv4 in one piece with
- * the program. */
+/* The same, verified once, and with as little of the stack as can be. */
+__attribute__((noinline)) __u32 lookup_one(__u32 mask, struct xdp_packet *p)
+{
+	const struct xdp_mask *m = &hg_tables.mask[MATCH_INDEX(mask, XDP_MASKS)];
+	__u32 found;
+
+	if (p == NULL)
+		return LOOKUP_NONE;
+	found = lookup_probe(p->destination[0] & m->word[0], p->destination[1] & m->word[1], mask,
+			     p->root);
+	return found != 0 ? lookup_node(p->family, 0, found, p) : LOOKUP_NONE;
+}
+
+/* The destinations with these lengths: bit b is mask number last - b.  Most packets have few, which
+ * are looked at in one piece with the program; the verifier would have no time for all. */
 static __always_inline __u32 lookup_each(__u32 family, __u64 lengths, __u32 last,
 					 struct xdp_packet *p)
 {
-	__u32 most = family == XDP_IPV4 ? 33 : 64;
+	for (__u32 i = 0; i < (family == XDP_IPV4 ? LOOKUP_IPV4_NEAR : LOOKUP_IPV6_NEAR); i++) {
+		__u32 slot;
 
-	for (__u32 i = 0; i < most; i++) {
+		if (lengths == 0)
+			return LOOKUP_NONE;
+		slot = lookup_mask(family, family == XDP_IPV4, last - lookup_lowest(lengths), p);
+		if (slot != LOOKUP_NONE)
+			return slot;
+		lengths &= lengths - 1;
+	}
+	for (__u32 i = 0; i < 64; i++) {
 		__u32 slot;
 
 		if (lengths == 0)
 			break;
-		slot = lookup_mask(family, last - lookup_lowest(lengths), p);
+		slot = lookup_one(last - lookup_lowest(lengths), p);
 		if (slot != LOOKUP_NONE)
 			return slot;
 		lengths &= lengths - 1;
 	}
 	return LOOKUP_NONE;
-}
-
-__attribute__((noinline)) __u32 lookup_lengths(__u64 lengths, __u32 last, struct xdp_packet *p)
-{
-	return p != NULL ? lookup_each(XDP_IPV6, lengths, last, p) : LOOKUP_NONE;
 }
 
 /* IPv6: the destinations of masks that no cell knows. */
@@ -473,7 +490,7 @@ static __always_inline __u32 lookup_set(__u32 number, struct xdp_packet *p)
 
 		if (i >= count)
 			break;
-		slot = lookup_lengths(1, set->mask[i], p);
+		slot = lookup_one(set->mask[i], p);
 		if (slot != LOOKUP_NONE)
 			return slot;
 	}
@@ -496,12 +513,12 @@ static __always_inline __u32 lookup_ipv4(struct xdp_packet *p)
 			  MATCH_READ(hg_tables.ipv4_deep[MATCH_INDEX(
 				  block << 8 | (address >> 8 & 0xff), XDP_DEEP)]);
 	if (XDP_FAULT == XDP_FAULT_ORDER) {
-		slot = lookup_node(XDP_IPV4, p->root, p);
+		slot = lookup_node(XDP_IPV4, 1, p->root, p);
 		if (slot != LOOKUP_NONE)
 			return slot;
 	}
 	slot = lookup_each(XDP_IPV4, lengths, XDP_MASK_IPV4 + 32, p);
-	return slot != LOOKUP_NONE ? slot : lookup_node(XDP_IPV4, p->root, p);
+	return slot != LOOKUP_NONE ? slot : lookup_node(XDP_IPV4, 1, p->root, p);
 }
 
 /* The lengths from 1 to 64 that exist around this address: bit 64 - n. */
@@ -526,19 +543,19 @@ static __always_inline __u32 lookup_ipv6(struct xdp_packet *p)
 	}
 	first = p->destination[0];
 	if (XDP_FAULT == XDP_FAULT_ORDER) {
-		slot = lookup_node(XDP_IPV6, p->root, p);
+		slot = lookup_node(XDP_IPV6, 0, p->root, p);
 		if (slot != LOOKUP_NONE)
 			return slot;
 	}
 	lengths = MATCH_READ(hg_tables.ipv6_64[xdp_ipv6_cell(first, 65, seed)]);
 	if (lengths != 0) {
-		slot = lookup_lengths(lengths, XDP_MASK_IPV6 + 128, p);
+		slot = lookup_each(XDP_IPV6, lengths, XDP_MASK_IPV6 + 128, p);
 		if (slot != LOOKUP_NONE)
 			return slot;
 	}
 	lengths = lookup_lengths_to_64(first, seed);
 	if (lengths != 0) {
-		slot = lookup_lengths(lengths, XDP_MASK_IPV6 + 64, p);
+		slot = lookup_each(XDP_IPV6, lengths, XDP_MASK_IPV6 + 64, p);
 		if (slot != LOOKUP_NONE)
 			return slot;
 	}
@@ -548,7 +565,7 @@ static __always_inline __u32 lookup_ipv6(struct xdp_packet *p)
 		if (slot != LOOKUP_NONE)
 			return slot;
 	}
-	return lookup_node(XDP_IPV6, p->root, p);
+	return lookup_node(XDP_IPV6, 0, p->root, p);
 }
 
 /* The VRF that the interface belongs to which the packet came in by; 0: none. */

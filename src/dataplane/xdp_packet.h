@@ -37,22 +37,21 @@ enum {
 	XDP_PACKET_LENGTH = 10,
 	XDP_DSCP = 11,
 	XDP_FRAGMENT = 12,
-	XDP_LABEL = 13
+	XDP_LABEL = 13,
+
+	XDP_VALUES_OF_PACKET = XDP_LABEL - XDP_PROTOCOL + 1
 };
 
-/* Is there any source prefix that may be the packet's? */
-enum xdp_from {
-	XDP_FROM_UNKNOWN, /* not looked up yet */
-	XDP_FROM_NONE,
-	XDP_FROM_SOME
-};
+/* A field by its component type; port has none of its own.  The stack is short: prefixes have no
+ * room here. */
+#define XDP_VALUE(p, type) ((p)->value[(type)-XDP_PROTOCOL])
 
 struct xdp_packet {
 	/* In network order, and in host order for the lookup; IPv4 in the first word. */
 	__u64 destination[2], source[2];
-	__u64 lanes;            /* the fields that most rules ask for, side by side: xdp_tables.h */
-	__u64 bits;             /* of nodes' filters */
-	__u32 value[XDP_TYPES]; /* by component type; port has none of its own */
+	__u64 lanes; /* the fields that most rules ask for, side by side: xdp_tables.h */
+	__u64 bits;  /* of nodes' filters */
+	__u32 value[XDP_VALUES_OF_PACKET]; /* XDP_VALUE() of a component type */
 	__u32 family;
 	__u32 octets; /* of the packet, from its IP header on, that are there */
 	__u32 hops;   /* IPv6: the hop limit */
@@ -60,7 +59,6 @@ struct xdp_packet {
 	 * counted from the frame's start. */
 	__u32 at, end, next;
 	__u32 root;      /* node of the VRF's rules without destination */
-	__u32 from;      /* enum xdp_from */
 	__u32 interface; /* that it came in by, where some interface is in a group */
 	/* The lookup's: slots of rules that matched and said to go on, in order; the verdict of the
 	 * last that matched. */
