@@ -27,6 +27,7 @@
 enum {
 	PARSE_TAGS_MAX = 2,
 	PARSE_EXTENSIONS_MAX = 8,
+	PARSE_LENGTH_MAX = 65535,
 	PARSE_TOTAL_MASK = 0x1ffff, /* above 40 + 65,535 */
 	PARSE_ETHERNET = 14,
 	PARSE_PORTS_END = 4, /* octets of a transport header */
@@ -120,14 +121,17 @@ __attribute__((noinline)) int parse_transport(hook_ctx *ctx, struct xdp_packet *
 	return 0;
 }
 
-/* The packet ends where its length says or where the frame does; p->at is the IP header. */
-static __always_inline void parse_end(hook_ctx *ctx, struct xdp_packet *p, __u32 total)
+/* The packet ends where its length says or where the frame does; p->at is the IP header.  What the
+ * kernel merged into more octets than the length can say has none (BIG TCP). */
+static __always_inline void parse_end(hook_ctx *ctx, struct xdp_packet *p, __u32 total, __u32 least)
 {
 	__u32 there = hook_len(ctx) - p->at;
 
+	if (total == least && there > PARSE_LENGTH_MAX)
+		total = there;
 	p->octets = total < there ? total : there;
 	p->end = p->at + p->octets;
-	XDP_VALUE(p, XDP_PACKET_LENGTH) = total;
+	XDP_VALUE(p, XDP_PACKET_LENGTH) = total < PARSE_TOTAL_MASK ? total : PARSE_TOTAL_MASK;
 }
 
 /* 0: no IPv4 packet that any rule matches (1). */
@@ -154,7 +158,7 @@ __attribute__((noinline)) int parse_ipv4(hook_ctx *ctx, struct xdp_packet *p)
 	XDP_VALUE(p, XDP_PROTOCOL) = ip->protocol;
 	XDP_VALUE(p, XDP_FRAGMENT) =
 		parse_fragment(offset, flags_offset & 0x2000, flags_offset & 0x4000);
-	parse_end(ctx, p, total);
+	parse_end(ctx, p, total, 0);
 	if (p->octets < header) /* cut short, or a total length below it */
 		return 0;
 	p->at += header;
@@ -241,7 +245,7 @@ __attribute__((noinline)) int parse_ipv6(hook_ctx *ctx, struct xdp_packet *p)
 	XDP_VALUE(p, XDP_LABEL) = word & 0xfffff;
 	p->next = ip->next;
 	p->hops = ip->hops;
-	parse_end(ctx, p, bpf_ntohs(ip->payload) + (__u32)sizeof(*ip));
+	parse_end(ctx, p, bpf_ntohs(ip->payload) + (__u32)sizeof(*ip), sizeof(*ip));
 	p->at += sizeof(*ip);
 	parse_chain(ctx, p);
 	return 1;
