@@ -123,11 +123,18 @@ static bool vrf_table(struct reader *r, const struct statement *s, void *into)
 static bool vrf_redirect(struct reader *r, const struct statement *s, void *into)
 {
 	struct conf_vrf *to = into;
+	struct word at;
 
 	if (!lex_is(&r->l, "interface"))
 		return expected(r, s, "'interface'");
 	lex_next(&r->l);
-	return read_interface(r, s, to->redirect) && read_end(r, s);
+	at = r->l.word;
+	if (!read_interface(r, s, to->redirect))
+		return false;
+	if (strchr(to->redirect, '*') != NULL)
+		return fail_at(r, &at, "redirect: %s is a pattern, and packets go to one interface",
+			       to->redirect);
+	return read_end(r, s);
 }
 
 static const struct statement vrf_statements[] = {

@@ -354,6 +354,14 @@ static bool attach_named(void *ctx, unsigned ifindex, const char *name, struct e
 	return find_attached(a, ifindex) != NULL || attach_one(a, ifindex, name, e);
 }
 
+static bool may_take_tc(const struct attach *a, const char *name)
+{
+	enum enforce_attach mode = mode_wanted(a, name);
+
+	return mode == ENFORCE_ATTACH_TC ||
+	       (mode == ENFORCE_ATTACH_AUTO && ifname_is_pattern(name));
+}
+
 /* The program for tc is loaded now where it may be asked for later, which is when no program can be
  * loaded any more. */
 static bool load_for_later(const struct attach *a, struct err *e)
@@ -361,9 +369,11 @@ static bool load_for_later(const struct attach *a, struct err *e)
 	const struct enforce_options *o = a->options;
 	bool may = false;
 
-	for (size_t i = 0; o->attach != NULL && i < o->interface_count; i++)
-		may |= o->attach[i] == ENFORCE_ATTACH_TC ||
-		       (o->attach[i] == ENFORCE_ATTACH_AUTO && ifname_is_pattern(o->interfaces[i]));
+	for (size_t i = 0; i < o->interface_count; i++)
+		may |= may_take_tc(a, o->interfaces[i]);
+	for (size_t v = 0; v < o->vrf_count; v++)
+		for (size_t i = 0; i < o->vrfs[v].interface_count; i++)
+			may |= may_take_tc(a, o->vrfs[v].interfaces[i]);
 	return !may || xdp_tc_program(a->xdp, NULL, e) >= 0;
 }
 

@@ -68,9 +68,11 @@ static bool put_section(struct samples *s)
 	uint8_t room[128];
 	struct wr w = wr_over(room, sizeof(room));
 
-	s->interface_count = 0;
 	pcapng_section(&w, "headgate-enforce");
-	return put(s, &w);
+	if (!put(s, &w))
+		return false;
+	s->interface_count = 0;
+	return true;
 }
 
 /* Its number in the section. */
