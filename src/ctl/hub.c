@@ -98,6 +98,7 @@ static void on_down(void *ctx, struct bgp_peer *p, const char *why)
 	struct hub_neighbor *n = hub_neighbor_of(h, p);
 
 	rib_bgp_handler.down(h->rib, p, why);
+	(void)rib_prune(h->rib, SIZE_MAX);
 	if (n != NULL)
 		feed_neighbor(h->feed, n, why);
 }
