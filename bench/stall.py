@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: ISC
-"""How long a hub of 100,000 rules keeps others waiting while it gives a long answer.
+"""How long a hub of 100,000 rules keeps others waiting while it has much to do.
 
 Somebody asks `show neighbors` again and again, which is answered at once, while another program has all
-rules shown, is told them as an enforcer is, or reads the metrics of rules that all have matched.  What
-counts is the longest of those short waits; beside it the same with nothing else to do.
+rules shown, is told them as an enforcer is, or reads the metrics of rules that all have matched; and, with
+one that follows the feed, while all rules go: by `withdraw all`, with a neighbor's session, or by a reload
+of a file that has its rules no more, or its neighbor.  What counts is the longest of those short waits;
+beside it the same with nothing else to do.
 """
 import json
 import os
@@ -14,18 +16,41 @@ import tempfile
 import time
 
 sys.path.insert(0, os.path.dirname(__file__))
+sys.path.insert(0, os.path.join(os.environ["HEADGATE_SRC"], "tests", "net"))
 from change import announce, until
+from peer import Peer, flow_reach
 
 BUILD = os.environ["HEADGATE_BUILD"]
 RULES = int(os.environ.get("BENCH_RULES", "100000"))
 AT_A_TIME = 500  # rules of a report
 IDLE = 2  # seconds
+PATIENCE = 60
+PORT = 11790
 SUBSCRIBER = """
 import socket, sys
 s = socket.socket(socket.AF_UNIX)
 s.connect(sys.argv[1])
 s.sendall(b"subscribe rules\\n")
 while b'"commit"' not in s.recv(1 << 16): pass
+"""
+# Follows the feed, says that it has the rules, and ends when it has none any more.
+FOLLOWER = """
+import json, socket, sys
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+s.sendall(b"subscribe rules\\n")
+rules, ready = set(), False
+for line in s.makefile():
+    e = json.loads(line)
+    if e.get("event") == "begin" and e["snapshot"]:
+        rules.clear()
+    elif e.get("event") == "rule":
+        (rules.add if e["op"] == "add" else rules.discard)(e["nlri"])
+    elif e.get("event") == "commit" and ready and not rules:
+        break
+    elif e.get("event") == "commit" and rules and not ready:
+        ready = True
+        print("ready", flush=True)
 """
 
 
@@ -81,20 +106,82 @@ def longest(path, busy):
     return 1000 * worst
 
 
+def say(what, worst, start):
+    print(f"    {what:<24} {worst:7.1f} ms, all of it took {time.monotonic() - start:.2f} s", flush=True)
+
+
 def during(path, what, command):
     start = time.monotonic()
     other = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     worst = longest(path, lambda: other.poll() is None)
     if other.returncode != 0:
         sys.exit(f"stall: {what} failed")
-    print(f"    {what:<24} {worst:7.1f} ms, all of it took {time.monotonic() - start:.2f} s")
+    say(what, worst, start)
+
+
+def all_go(path, what, take_away):
+    """From take_away() until one that follows the feed has no rule any more."""
+    follower = subprocess.Popen([sys.executable, "-c", FOLLOWER, path], stdout=subprocess.PIPE)
+    follower.stdout.readline()
+    start = time.monotonic()
+    end = start + PATIENCE
+    take_away()
+    worst = longest(path, lambda: follower.poll() is None and time.monotonic() < end)
+    if follower.poll() is None:
+        follower.kill()
+        sys.exit(f"stall: {what}: rules are left")
+    say(what, worst, start)
+
+
+def neighbor(count):
+    rules = "".join(f"route {{ match {{ destination 10.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}/32; protocol udp; "
+                    f"source-port ={n % 60000 + 1}; }} then {{ discard; }} }}\n" for n in range(count))
+    return ("neighbor 127.0.0.2 { router-id 10.0.0.1; local-address 127.0.0.1; local-as 1; peer-as 1; passive;\n"
+            f"family {{ ipv4 flow; }} flow {{ {rules} }} }}\n")
+
+
+def routes(count):
+    for n in range(0, count, 200):
+        yield flow_reach([bytes([1, 32, 10, k >> 16 & 255, k >> 8 & 255, k & 255, 3, 0x81, 17])
+                          for k in range(n, min(n + 200, count))])
+
+
+def establish():
+    return Peer("127.0.0.2", "127.0.0.1", PORT, 60).establish(hold=0)
+
+
+def withdraw_all(path, kept):
+    hub = socket.socket(socket.AF_UNIX)
+    hub.connect(path)
+    hub.sendall(b"withdraw all\n")
+    kept.append(hub)
+
+
+def all_ways(path, write):
+    kept = []
+    all_go(path, "withdraw all", lambda: withdraw_all(path, kept))
+    peer = establish()
+    for update in routes(RULES):
+        peer.say(update)
+    all_go(path, "a session falls", peer.close)
+    reload = [f"{BUILD}/headgate", "-s", path, "reload"]
+    for what, left in (("a reload without rules", neighbor(0)), ("... without the neighbor", "")):
+        write(neighbor(RULES))
+        subprocess.run(reload, check=True)
+        write(left)
+        during(path, what, reload)
 
 
 def main(folder):
     path, conf = f"{folder}/control", f"{folder}/headgate.conf"
-    with open(conf, "w") as f:
-        f.write(f"control {{ socket {path}; }}\n")
-    hub = subprocess.Popen([f"{BUILD}/headgated", "-c", conf, "--bgp-port", "11790"], stderr=subprocess.DEVNULL)
+
+    def write(text):
+        with open(conf, "w") as f:
+            f.write(f"control {{ socket {path}; }}\n{text}")
+
+    write(neighbor(0))
+    hub = subprocess.Popen([f"{BUILD}/headgated", "-c", conf, "--bgp-port", str(PORT)],
+                           stderr=subprocess.DEVNULL)
     try:
         until(lambda: os.path.exists(path), "the hub")
         announce(path, RULES)
@@ -108,6 +195,7 @@ def main(folder):
         enforcer.hub.close()
         end = time.monotonic() + IDLE
         print(f"    {'an enforcer goes':<24} {longest(path, lambda: time.monotonic() < end):7.1f} ms")
+        all_ways(path, write)
     finally:
         hub.terminate()
         hub.wait()

@@ -391,7 +391,7 @@ static void a_session_that_ends_takes_its_rules_from_the_others(void **state)
 	net_says(w->c1, net_flow(2), w->a[2]);
 	(void)net_told(w->c2);
 	net_down(w->c1);
-	assert_string_equal(net_told(w->c2), "-2 -1");
+	assert_string_equal(net_told(w->c2), "-1 -2");
 }
 
 static void reflection_adds_originator_and_cluster_and_nothing_else(void **state)
@@ -621,14 +621,22 @@ enum {
 	ONLYS = PEERS + 1
 };
 
+struct said {
+	uint8_t action; /* 0: nothing */
+	unsigned when;
+};
+
 /* What was said, by plain arrays; and what each neighbor has heard. */
 struct model {
 	struct world *w;
 	struct bgp_peer *peers[PEERS];
 	uint64_t rnd;
 	bool up[PEERS], client[PEERS];
-	uint8_t learnt[KEYS][PEERS];        /* the action; 0: none */
-	uint8_t ours[KEYS][ORIGINS][ONLYS]; /* only: a peer's number, or PEERS: everyone */
+	struct said learnt[KEYS][PEERS];
+	struct said ours[KEYS][ORIGINS][ONLYS]; /* only: a peer's number, or PEERS: everyone */
+	unsigned now;                           /* announcements so far */
+	unsigned going, until; /* a withdrawal in steps: 1 << origin, and up to where */
+	uint64_t rib_until;
 	unsigned heard[PEERS][KEYS]; /* the action; 256 times the last octet of the originator */
 	bool end_of_rib[PEERS], refreshed[PEERS];
 };
@@ -643,15 +651,15 @@ static const struct bgp_nlri *key(unsigned k)
 static unsigned should_have(const struct model *m, unsigned to, unsigned k)
 {
 	for (unsigned o = 0; o < ORIGINS; o++)
-		if (m->ours[k][o][to] != 0)
-			return m->ours[k][o][to];
+		if (m->ours[k][o][to].action != 0)
+			return m->ours[k][o][to].action;
 	for (unsigned o = 0; o < ORIGINS; o++)
-		if (m->ours[k][o][PEERS] != 0)
-			return m->ours[k][o][PEERS];
+		if (m->ours[k][o][PEERS].action != 0)
+			return m->ours[k][o][PEERS].action;
 	/* 4 is external. */
 	for (unsigned from = 0; from < 4 && to < 4 && m->client[to]; from++)
-		if (from != to && m->client[from] && m->learnt[k][from] != 0)
-			return m->learnt[k][from] + (from + 1) * 256;
+		if (from != to && m->client[from] && m->learnt[k][from].action != 0)
+			return m->learnt[k][from].action + (from + 1) * 256;
 	return 0;
 }
 
@@ -681,15 +689,25 @@ static bool hear(struct model *m, unsigned p)
 	return true;
 }
 
+static struct said say(struct model *m, uint8_t action)
+{
+	return (struct said){ action, ++m->now };
+}
+
+static struct rib_origin *origin_of(const struct model *m, unsigned o)
+{
+	return o == 0 ? m->w->file : m->w->person;
+}
+
 static void op_ours(struct model *m)
 {
 	unsigned k = net_random(&m->rnd, KEYS), o = net_random(&m->rnd, ORIGINS);
 	unsigned only = net_random(&m->rnd, 2) == 0 ? PEERS : net_random(&m->rnd, PEERS);
 	uint8_t a = (uint8_t)net_random(&m->rnd, 4);
-	struct rib_origin *origin = o == 0 ? m->w->file : m->w->person;
+	struct rib_origin *origin = origin_of(m, o);
 	struct rib_peer *to = only < PEERS ? m->peers[only]->user : NULL;
 
-	m->ours[k][o][only] = a;
+	m->ours[k][o][only] = say(m, a);
 	if (a != 0)
 		rib_announce(m->w->rib, origin, to, NULL, key(k), m->w->a[a]);
 	else
@@ -703,7 +721,7 @@ static void op_learnt(struct model *m)
 
 	if (!m->up[p])
 		return;
-	m->learnt[k][p] = a;
+	m->learnt[k][p] = say(m, a);
 	net_says(m->peers[p], key(k), a != 0 ? m->w->a[a] : NULL);
 }
 
@@ -714,9 +732,73 @@ static void op_session(struct model *m)
 	m->up[p] = !m->up[p];
 	memset(m->heard[p], 0, sizeof(m->heard[p]));
 	m->end_of_rib[p] = m->refreshed[p] = false;
+	if (m->up[p]) {
+		for (unsigned k = 0; k < KEYS; k++)
+			m->learnt[k][p].action = 0;
+		net_up(m->peers[p]);
+	} else {
+		rib_bgp_handler.down(m->w->rib, m->peers[p], "what it sent goes by and by");
+	}
+}
+
+static struct said *older(struct said *a, struct said *b)
+{
+	if (a->action == 0 || (b != NULL && b->when < a->when))
+		return b;
+	return a;
+}
+
+/* What a neighbor sent; what an origin of ours announced. */
+static struct said *oldest_learnt(struct model *m, unsigned p)
+{
+	struct said *found = NULL;
+
 	for (unsigned k = 0; k < KEYS; k++)
-		m->learnt[k][p] = 0;
-	(m->up[p] ? net_up : net_down)(m->peers[p]);
+		found = older(&m->learnt[k][p], found);
+	return found;
+}
+
+static struct said *oldest_of_ours(struct model *m, unsigned o)
+{
+	struct said *found = NULL;
+
+	for (unsigned i = 0; i < KEYS * ONLYS; i++)
+		found = older(&m->ours[i / ONLYS][o][i % ONLYS], found);
+	return found;
+}
+
+/* Those that came last are first in their list: neighbors and origins too. */
+static void op_prune(struct model *m)
+{
+	size_t most = net_random(&m->rnd, 5), n = 0;
+	struct said *s;
+
+	for (unsigned p = PEERS; p-- > 0;)
+		for (; n < most && !m->up[p] && (s = oldest_learnt(m, p)) != NULL; n++)
+			s->action = 0;
+	assert_int_equal(rib_prune(m->w->rib, most), n);
+}
+
+static void op_withdraw_some(struct model *m)
+{
+	size_t most = net_random(&m->rnd, 5), n = 0;
+	struct rib_origin *origin;
+	struct said *s;
+
+	if (m->going == 0) {
+		m->going = 1 + net_random(&m->rnd, 3);
+		m->until = m->now;
+		m->rib_until = rib_said(m->w->rib);
+	}
+	origin = m->going == 3 ? NULL : origin_of(m, m->going - 1);
+	for (unsigned o = ORIGINS; o-- > 0;)
+		for (; n < most && (m->going & 1U << o) != 0 &&
+		       (s = oldest_of_ours(m, o)) != NULL && s->when <= m->until;
+		     n++)
+			s->action = 0;
+	assert_int_equal(rib_withdraw_some(m->w->rib, origin, m->rib_until, most), n);
+	if (n < most)
+		m->going = 0;
 }
 
 static void op_client(struct model *m)
@@ -743,7 +825,7 @@ static void op_withdraw_all(struct model *m)
 
 	for (unsigned k = 0; k < KEYS; k++)
 		memset(m->ours[k][o], 0, sizeof(m->ours[k][o]));
-	rib_withdraw_all(m->w->rib, o == 0 ? m->w->file : m->w->person);
+	rib_withdraw_all(m->w->rib, origin_of(m, o));
 }
 
 static void op_hear(struct model *m)
@@ -760,10 +842,11 @@ static void op_some(struct model *m)
 		unsigned weight;
 		void (*op)(struct model *m);
 	} ops[] = {
-		{ 30, op_ours },  { 30, op_learnt }, { 25, op_hear },        { 2, op_session },
-		{ 2, op_client }, { 2, op_refresh }, { 1, op_withdraw_all },
+		{ 30, op_ours },        { 30, op_learnt }, { 25, op_hear },
+		{ 2, op_session },      { 2, op_client },  { 2, op_refresh },
+		{ 1, op_withdraw_all }, { 2, op_prune },   { 3, op_withdraw_some },
 	};
-	unsigned n = net_random(&m->rnd, 92);
+	unsigned n = net_random(&m->rnd, 97);
 	size_t i = 0;
 
 	while (n >= ops[i].weight)
@@ -801,9 +884,9 @@ static void expect_no_waste(const struct model *m)
 		size_t n = 0;
 
 		for (unsigned p = 0; p < PEERS; p++)
-			n += m->learnt[k][p] != 0;
+			n += m->learnt[k][p].action != 0;
 		for (unsigned i = 0; i < ORIGINS * ONLYS; i++)
-			n += m->ours[k][i / ONLYS][i % ONLYS] != 0;
+			n += m->ours[k][i / ONLYS][i % ONLYS].action != 0;
 		paths += n;
 		entries += n > 0;
 	}

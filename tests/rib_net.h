@@ -150,6 +150,7 @@ static inline void net_up(struct bgp_peer *p)
 static inline void net_down(struct bgp_peer *p)
 {
 	rib_bgp_handler.down(p->rib, p, "test");
+	(void)rib_prune(p->rib, SIZE_MAX);
 }
 
 /* The neighbor sends it; attrs NULL: withdraws it. */

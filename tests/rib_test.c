@@ -178,6 +178,27 @@ static void all_of_an_origin_can_be_withdrawn(void **state)
 	assert_non_null(rib_find(w->rib, net_flow(3)));
 }
 
+static void what_is_announced_between_two_steps_of_a_withdrawal_stays(void **state)
+{
+	struct world *w = *state;
+	struct rib_origin *file = rib_origin_local(w->rib, "file");
+	struct rib_origin *person = rib_origin_local(w->rib, "uid 0");
+	uint64_t until;
+
+	for (uint8_t n = 1; n < 4; n++)
+		rib_announce(w->rib, file, NULL, NULL, net_flow(n), w->a[1]);
+	rib_announce(w->rib, person, NULL, NULL, net_flow(4), w->a[1]);
+	until = rib_said(w->rib);
+	assert_int_equal(rib_withdraw_some(w->rib, NULL, until, 2), 2);
+	rib_announce(w->rib, file, NULL, NULL, net_flow(2), w->a[1]); /* as it was */
+	rib_announce(w->rib, person, NULL, NULL, net_flow(4), w->a[1]);
+	assert_int_equal(rib_withdraw_some(w->rib, NULL, until, 2), 1);
+	assert_null(rib_find(w->rib, net_flow(1)));
+	assert_non_null(rib_find(w->rib, net_flow(2)));
+	assert_null(rib_find(w->rib, net_flow(3)));
+	assert_non_null(rib_find(w->rib, net_flow(4)));
+}
+
 static void a_path_for_one_neighbor_is_no_best_for_everyone(void **state)
 {
 	struct world *w = *state;
@@ -273,9 +294,40 @@ static void what_a_neighbor_sent_goes_with_its_session(void **state)
 	assert_true(net_counts(p).family[BGP_IPV4_FLOW].end_of_rib_in);
 	expect_heard(w, " path 1/1 best 1/1 path 2/2 best 2/2");
 	net_down(p);
-	expect_heard(w, " gone 2/2 no best 2 gone 1/1 no best 1");
+	expect_heard(w, " gone 1/1 no best 1 gone 2/2 no best 2");
 	assert_int_equal(net_counts(p).family[BGP_IPV4_FLOW].received, 0);
 	assert_false(net_counts(p).family[BGP_IPV4_FLOW].end_of_rib_in);
+}
+
+static void what_a_neighbor_sent_goes_in_steps_that_start_with_the_oldest(void **state)
+{
+	struct world *w = *state;
+	struct bgp_peer *p = peer(w, "192.0.2.1", NET_AS, RIB_VALIDATE_DEFAULT);
+
+	for (uint8_t n = 1; n < 4; n++)
+		net_says(p, net_flow(n), w->a[n]);
+	net_says(p, net_flow(1), w->a[1]); /* again */
+	expect_heard(w, " path 1/1 best 1/1 path 2/2 best 2/2 path 3/3 best 3/3");
+	rib_bgp_handler.down(w->rib, p, "test");
+	expect_heard(w, "");
+	assert_int_equal(rib_prune(w->rib, 2), 2);
+	expect_heard(w, " gone 2/2 no best 2 gone 3/3 no best 3");
+	assert_int_equal(rib_prune(w->rib, 2), 1);
+	expect_heard(w, " gone 1/1 no best 1");
+	assert_int_equal(rib_prune(w->rib, 2), 0);
+}
+
+static void a_session_that_returns_finds_nothing_of_the_one_before(void **state)
+{
+	struct world *w = *state;
+	struct bgp_peer *p = peer(w, "192.0.2.1", NET_AS, RIB_VALIDATE_DEFAULT);
+
+	net_says(p, net_flow(1), w->a[1]);
+	rib_bgp_handler.down(w->rib, p, "test");
+	net_up(p);
+	assert_null(rib_find(w->rib, net_flow(1)));
+	net_says(p, net_flow(1), w->a[1]);
+	assert_int_equal(rib_prune(w->rib, 2), 0);
 }
 
 /* A loop: the older path of that key goes, and is counted and told. */
@@ -590,6 +642,7 @@ int main(void)
 		CASE(another_name_is_no_other_best),
 		CASE(of_two_origins_withdrawing_one_leaves_the_other),
 		CASE(all_of_an_origin_can_be_withdrawn),
+		CASE(what_is_announced_between_two_steps_of_a_withdrawal_stays),
 		CASE(a_path_for_one_neighbor_is_no_best_for_everyone),
 		CASE(a_rule_over_ebgp_is_kept_and_does_not_count),
 		CASE(a_unicast_route_over_ebgp_counts),
@@ -598,6 +651,8 @@ int main(void)
 		CASE(a_rule_over_ibgp_counts_unless_validate_is_on),
 		CASE(a_word_in_the_file_changes_what_counts),
 		CASE(what_a_neighbor_sent_goes_with_its_session),
+		CASE(what_a_neighbor_sent_goes_in_steps_that_start_with_the_oldest),
+		CASE(a_session_that_returns_finds_nothing_of_the_one_before),
 		CASE(our_as_in_the_path_is_a_loop),
 		CASE(our_router_id_as_originator_is_a_loop),
 		CASE(our_router_id_in_the_cluster_list_is_a_loop),

@@ -5,7 +5,8 @@
  * 1. A turn of the loop has one slice of one answer: at most SLICE_STEPS steps, and no further one
  *    when SLICE_OCTETS have been said.  Answers take turns.
  * 2. No slice is for a connection that has much left to read.
- * 3. A connection is held for as long as an answer of its is under way.
+ * 3. An answer that waits has no turn before answers_wake.
+ * 4. A connection is held for as long as an answer of its is under way.
  */
 #include "ctl/hub.h"
 
@@ -47,7 +48,7 @@ static struct answer *next_ready(const struct answers *all)
 {
 	struct answer *a = all->first;
 
-	while (a != NULL && !conn_wants_more(a->conn))
+	while (a != NULL && (a->waits || !conn_wants_more(a->conn)))
 		a = a->next;
 	return a;
 }
@@ -70,7 +71,7 @@ static bool say_slice(struct answers *all, struct answer *a)
 	bool more = true;
 
 	all->running = a;
-	for (int i = 0; i < SLICE_STEPS && more && conn_unread(a->conn) < enough; i++)
+	for (int i = 0; i < SLICE_STEPS && more && !a->waits && conn_unread(a->conn) < enough; i++)
 		more = a->step(a) && !a->gone;
 	all->running = NULL;
 	return more;
@@ -97,9 +98,16 @@ static void turn(uv_idle_t *idle)
 void answer_start(struct answers *all, struct ctl_conn *c, struct answer *a)
 {
 	a->conn = c;
-	a->gone = false;
+	a->gone = a->waits = false;
 	append(all, a);
 	conn_hold(c);
+	answers_go_on(all);
+}
+
+void answers_wake(struct answers *all)
+{
+	for (struct answer *a = all->first; a != NULL; a = a->next)
+		a->waits = false;
 	answers_go_on(all);
 }
 

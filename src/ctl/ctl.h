@@ -6,6 +6,7 @@
  *   verbs.c    the verb table: what may be said, and what it does
  *   show.c     neighbors, rules and routes as JSON
  *   feed.c     subscribers: snapshots, changes, epochs
+ *   prune.c    what goes in slices: a withdrawal of all rules, those of a session that fell
  *   reports.c  what enforcers say of their rules
  *   client.h   the other end, for every other program; the language of the socket is described
  * there online.c   the CLI's verbs that need a daemon; offline.c those that do not

@@ -3,7 +3,7 @@
  *
  * Invariants
  * 1. `begin` and `commit` bracket what changed in one turn of the loop, so that a reload is one
- * change.
+ *    change; or in many, while the feed is held.
  * 2. A snapshot is never inside a bracket: whoever gets one sees all that led to it, once.  It is
  *    a bracket of its own, told in slices; of what changes meanwhile it has what its walk has
  * passed already, for that will be met no more.
@@ -20,6 +20,8 @@ struct feed {
 	struct hub *hub;
 	uv_prepare_t turn; /* runs before the loop waits: closes the bracket */
 	bool open;
+	bool held;
+	bool owes_settled, owes_question; /* when it is released */
 	json_int_t seq;
 };
 
@@ -81,9 +83,10 @@ static json_t *commit(json_int_t seq)
 	return json_pack("{s:s, s:I}", "event", "commit", "seq", seq);
 }
 
+/* Unless it is held. */
 static void close_bracket(struct feed *f)
 {
-	if (!f->open)
+	if (!f->open || f->held)
 		return;
 	f->open = false;
 	(void)uv_prepare_stop(&f->turn);
@@ -93,7 +96,11 @@ static void close_bracket(struct feed *f)
 
 static void turn_ends(uv_prepare_t *p)
 {
-	close_bracket(p->data);
+	struct feed *f = p->data;
+
+	close_bracket(f);
+	if (f->held)
+		server_flush(f->hub->server);
 }
 
 static void open_bracket(struct feed *f)
@@ -194,6 +201,10 @@ static json_t *settled(const struct feed *f)
 
 void feed_settled(struct feed *f)
 {
+	if (f->held) {
+		f->owes_settled = true;
+		return;
+	}
 	close_bracket(f);
 	tell_all(f, settled(f));
 	server_flush(f->hub->server);
@@ -234,9 +245,34 @@ static json_t *verify_event(const struct feed *f, uint64_t id)
 
 void feed_verify(struct feed *f, uint64_t id)
 {
+	if (f->held) {
+		f->owes_question = true;
+		return;
+	}
 	close_bracket(f);
 	tell_bracket(f, CONN_TOPIC_RULES, verify_event(f, id));
 	server_flush(f->hub->server);
+}
+
+/* ---- A change over many turns ------------------------------------------------------------- */
+
+void feed_hold(struct feed *f)
+{
+	f->held = true;
+}
+
+void feed_release(struct feed *f)
+{
+	uint64_t question = verify_question(f->hub->verify);
+
+	f->held = false;
+	close_bracket(f);
+	if (f->owes_settled)
+		feed_settled(f);
+	if (f->owes_question && question != 0) /* and its asker is still there */
+		feed_verify(f, question);
+	f->owes_settled = f->owes_question = false;
+	answers_wake(f->hub->answers);
 }
 
 /* ---- Snapshots ---------------------------------------------------------------------------- */
@@ -265,6 +301,10 @@ static bool snapshot_entry(struct answer *a)
 	const struct rib_path *best;
 	struct bgp_nlri n;
 
+	/* All is told, and of what changes it is told too, until the bracket closes. */
+	a->waits = e == NULL && f->held;
+	if (a->waits)
+		return true;
 	if (e == NULL) {
 		end_snapshot(s);
 		return false;

@@ -98,6 +98,7 @@ static void on_down(void *ctx, struct bgp_peer *p, const char *why)
 	struct hub_neighbor *n = hub_neighbor_of(h, p);
 
 	rib_bgp_handler.down(h->rib, p, why);
+	prune_start(h->prune);
 	if (n != NULL)
 		feed_neighbor(h->feed, n, why);
 }
@@ -352,11 +353,12 @@ static bool make_parts(struct hub *h, struct err *e)
 	h->rib = rib_new(h->attrs, &rc);
 	h->feed = feed_new(h);
 	h->reports = reports_new(h->loop);
+	h->prune = prune_new(h);
 	h->verify = verify_new(h);
 	h->protected = protected_new();
 	h->answers = answers_new(h->loop);
-	if (h->rib == NULL || h->feed == NULL || h->reports == NULL || h->verify == NULL ||
-	    h->protected == NULL || h->answers == NULL)
+	if (h->rib == NULL || h->feed == NULL || h->prune == NULL || h->reports == NULL ||
+	    h->verify == NULL || h->protected == NULL || h->answers == NULL)
 		return err_at(e, 0, 0, "out of memory");
 	rib_clock_set(h->rib, loop_now, h->loop);
 	h->file = rib_origin_local(h->rib, "file");
@@ -431,6 +433,8 @@ void hub_stop(struct hub *h)
 	uv_close((uv_handle_t *)&h->deferral, NULL);
 	if (h->feed != NULL)
 		feed_stop(h->feed);
+	if (h->prune != NULL)
+		prune_stop(h->prune);
 	if (h->verify != NULL)
 		verify_stop(h->verify);
 	if (h->reports != NULL)
@@ -461,6 +465,8 @@ void hub_free(struct hub *h)
 		bgp_attr_table_free(h->attrs);
 	if (h->feed != NULL)
 		feed_free(h->feed);
+	if (h->prune != NULL)
+		prune_free(h->prune);
 	if (h->reports != NULL)
 		reports_free(h->reports);
 	if (h->verify != NULL)

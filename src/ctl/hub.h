@@ -15,6 +15,7 @@
 struct answers;
 struct ctl_conn;
 struct feed;
+struct prune;
 struct protected;
 struct report;
 struct reports;
@@ -43,6 +44,7 @@ struct hub {
 	struct server *server;
 	struct answers *answers;
 	struct feed *feed;
+	struct prune *prune;
 	struct reports *reports;
 	struct verify *verify;
 	struct protected *protected;
@@ -109,7 +111,8 @@ void server_each(struct server *s, enum conn_topic t, void (*visit)(struct ctl_c
 struct answer {
 	struct answer *next;
 	struct ctl_conn *conn;
-	bool gone; /* answer.c's: the connection is going */
+	bool gone;  /* answer.c's: the connection is going */
+	bool waits; /* no further step before answers_wake */
 	/* Says a little more, of one rule perhaps.  False: that was all, the closing line too. */
 	bool (*step)(struct answer *a);
 };
@@ -119,6 +122,8 @@ void answers_stop(struct answers *all);
 void answers_free(struct answers *all);
 /* Takes a over, which malloc gave. */
 void answer_start(struct answers *all, struct ctl_conn *c, struct answer *a);
+/* Those that wait go on. */
+void answers_wake(struct answers *all);
 /* A connection has read what it was told. */
 void answers_go_on(struct answers *all);
 /* The connection is going. */
@@ -150,8 +155,25 @@ void feed_best(struct feed *f, const struct rib_entry *e, const struct rib_path 
 void feed_path(struct feed *f, const struct rib_path *p, bool gone);
 void feed_neighbor(struct feed *f, const struct hub_neighbor *n, const char *text);
 void feed_settled(struct feed *f);
+/* What changes from now on is one bracket, over many turns of the loop; once at a time.  What can't
+ * stand within a bracket waits: the end of a snapshot, `settled`, a question. */
+void feed_hold(struct feed *f);
+void feed_release(struct feed *f);
 /* Asks enforcers whether all that they were told is in the kernel. */
 void feed_verify(struct feed *f, uint64_t id);
+
+/* ---- prune.c ------------------------------------------------------------------------------- */
+
+struct prune *prune_new(struct hub *h);
+void prune_stop(struct prune *p);
+void prune_free(struct prune *p);
+/* A session fell: what its neighbor sent goes by and by. */
+void prune_start(struct prune *p);
+/* All rules of an origin (NULL: of every one that is not a neighbor) go by and by; then the asker
+ * is answered.  False: memory is out. */
+bool prune_ours(struct prune *p, struct rib_origin *origin, struct ctl_conn *asker);
+/* The connection goes, and what it asked for is done nevertheless. */
+void prune_gone(struct prune *p, const struct ctl_conn *c);
 
 /* ---- reports.c ----------------------------------------------------------------------------- */
 

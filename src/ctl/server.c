@@ -84,6 +84,7 @@ static void conn_close(struct ctl_conn *c)
 		return;
 	c->closing = true;
 	answers_gone(c->server->hub->answers, c);
+	prune_gone(c->server->hub->prune, c);
 	verify_gone(c->server->hub->verify, c);
 	reports_forget(c->server->hub->reports, c);
 	protected_forget(c->server->hub->protected, c);

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 
 #include "base/lex.h"
-#include "base/log.h"
 #include "flow/flow.h"
 
 /* What a command is carried out with. */
@@ -159,7 +158,6 @@ static bool withdraw_all(struct command *c, struct err *e)
 {
 	struct rib_origin *origin = NULL;
 	char name[RIB_ORIGIN_NAME_MAX];
-	size_t n;
 
 	if (lex_is(&c->lex, "origin")) {
 		lex_next(&c->lex);
@@ -174,12 +172,10 @@ static bool withdraw_all(struct command *c, struct err *e)
 	}
 	if (!at_end(c, e))
 		return false;
-	n = rib_withdraw_all(c->hub->rib, origin);
+	if (!prune_ours(c->hub->prune, origin, c->conn))
+		return err_at(e, 0, 0, "out of memory");
 	if (origin == NULL || origin == c->hub->file)
 		c->hub->file_withdrawn = true;
-	log_info("hub: %s withdrew all rules%s%s: %zu", conn_principal(c->conn),
-		 origin != NULL ? " of " : "", origin != NULL ? rib_origin_name(origin) : "", n);
-	conn_say(c->conn, json_pack("{s:I}", "withdrawn", (json_int_t)n));
 	return true;
 }
 
@@ -189,10 +185,6 @@ static bool withdraw(struct command *c, struct err *e)
 	struct rib_origin *origin;
 	struct bgp_nlri nlri;
 
-	if (c->only == NULL && lex_is(&c->lex, "all")) {
-		lex_next(&c->lex);
-		return withdraw_all(c, e);
-	}
 	if (!read_rule(c, &rule, e))
 		return false;
 	nlri = nlri_of(&rule);
@@ -364,6 +356,7 @@ static const struct verb {
 	{ "show",      "routes",    show_routes,     true },
 	{ "show",      "protected", show_protected,  false },
 	{ "announce",  NULL,        announce,        false },
+	{ "withdraw",  "all",       withdraw_all,    true },
 	{ "withdraw",  NULL,        withdraw,        false },
 	{ "neighbor",  NULL,        neighbor,        false },
 	{ "reload",    NULL,        reload,          false },

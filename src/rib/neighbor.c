@@ -106,11 +106,18 @@ static void drop_only(struct rib_peer *p)
 	}
 }
 
+static void drop_sent(struct rib_peer *p)
+{
+	(void)rib_withdraw_all(p->rib, &p->origin);
+	p->fallen = false;
+}
+
 void rib_peer_free(struct rib_peer *p)
 {
 	struct rib_peer **at = &p->rib->peers;
 
 	rib_peer_down(p);
+	drop_sent(p);
 	drop_only(p);
 	while (*at != p)
 		at = &(*at)->next;
@@ -124,6 +131,7 @@ void rib_peer_free(struct rib_peer *p)
 void rib_peer_up(struct rib_peer *p, const struct bgp_peer_info *info)
 {
 	rib_peer_down(p);
+	drop_sent(p);
 	memcpy(p->remote_id, info->remote_id, sizeof(p->remote_id));
 	p->families = info->families;
 	p->local = info->local.family != ADDR_NONE ? info->local : p->bgp.local;
@@ -135,10 +143,23 @@ void rib_peer_up(struct rib_peer *p, const struct bgp_peer_info *info)
 void rib_peer_down(struct rib_peer *p)
 {
 	p->up = false;
+	p->fallen = true;
 	rib_export_done(p);
-	(void)rib_withdraw_all(p->rib, &p->origin);
 	for (int f = 0; f < BGP_FAMILIES; f++)
 		p->counts.family[f].end_of_rib_in = p->counts.family[f].end_of_rib_out = false;
+}
+
+size_t rib_prune(struct rib *r, size_t most)
+{
+	size_t n = 0;
+
+	for (struct rib_peer *p = r->peers; p != NULL && n < most; p = p->next) {
+		if (!p->fallen)
+			continue;
+		n += rib_withdraw_some(r, &p->origin, r->last_said, most - n);
+		p->fallen = p->origin.paths != NULL;
+	}
+	return n;
 }
 
 /* ---- What it sends

@@ -71,24 +71,35 @@ enum rib_done rib_withdraw(struct rib *r, struct rib_origin *o, struct rib_peer 
 	return RIB_DONE;
 }
 
-static size_t drop_all(struct rib *r, struct rib_origin *o)
+/* The oldest first: those behind them were announced later. */
+static size_t drop_some(struct rib *r, const struct rib_origin *o, uint64_t until, size_t most)
 {
 	size_t n = 0;
 
-	for (; o->paths != NULL; n++)
-		rib_path_drop(r, o->paths);
+	for (; n < most && o->oldest != NULL && o->oldest->said <= until; n++)
+		rib_path_drop(r, o->oldest);
+	return n;
+}
+
+size_t rib_withdraw_some(struct rib *r, struct rib_origin *o, uint64_t until, size_t most)
+{
+	size_t n = 0;
+
+	if (o != NULL)
+		return drop_some(r, o, until, most);
+	for (o = r->origins; o != NULL; o = o->next)
+		n += drop_some(r, o, until, most - n);
 	return n;
 }
 
 size_t rib_withdraw_all(struct rib *r, struct rib_origin *o)
 {
-	size_t n = 0;
+	return rib_withdraw_some(r, o, r->last_said, SIZE_MAX);
+}
 
-	if (o != NULL)
-		return drop_all(r, o);
-	for (o = r->origins; o != NULL; o = o->next)
-		n += drop_all(r, o);
-	return n;
+uint64_t rib_said(const struct rib *r)
+{
+	return r->last_said;
 }
 
 static void put_numbers(struct wr *w, const uint32_t *numbers, size_t n)

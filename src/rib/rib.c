@@ -235,16 +235,24 @@ static enum rib_done update(struct rib *r, struct rib_path *p, const struct rib_
 	return RIB_DONE;
 }
 
+/* It was announced just now. */
 static void link_path(struct rib *r, struct rib_path *p)
 {
 	struct rib_origin *o = p->origin;
 
+	p->said = ++r->last_said;
+	p->origin_prev = NULL;
 	p->origin_next = o->paths;
-	if (o->paths != NULL)
-		o->paths->origin_prev = p;
+	*(o->paths != NULL ? &o->paths->origin_prev : &o->oldest) = p;
 	o->paths = p;
-	r->paths++;
-	count(p, 1);
+}
+
+static void unlink_path(struct rib_path *p)
+{
+	struct rib_origin *o = p->origin;
+
+	*(p->origin_prev != NULL ? &p->origin_prev->origin_next : &o->paths) = p->origin_next;
+	*(p->origin_next != NULL ? &p->origin_next->origin_prev : &o->oldest) = p->origin_prev;
 }
 
 static bool add(struct rib *r, struct rib_entry *e, const struct rib_path *draft)
@@ -263,6 +271,8 @@ static bool add(struct rib *r, struct rib_entry *e, const struct rib_path *draft
 	p->id = ++r->last_id;
 	rename_path(p, draft->name);
 	link_path(r, p);
+	r->paths++;
+	count(p, 1);
 	if (e->paths == NULL)
 		rib_order_insert(r, e);
 	rib_decision_insert(&e->paths, p);
@@ -286,8 +296,11 @@ enum rib_done rib_path_set(struct rib *r, const struct rib_path *draft, const st
 	struct rib_entry *e = find(r, n);
 	struct rib_path *p = e != NULL ? rib_path_find(e, draft->origin, draft->only) : NULL;
 
-	if (p != NULL)
+	if (p != NULL) {
+		unlink_path(p);
+		link_path(r, p);
 		return update(r, p, draft);
+	}
 	if (e == NULL)
 		e = entry_new(r, n);
 	if (e == NULL || !add(r, e, draft)) {
@@ -322,10 +335,7 @@ void rib_path_drop(struct rib *r, struct rib_path *p)
 	rib_decision_remove(&e->paths, p);
 	if (e->paths == NULL)
 		rib_order_remove(r, e);
-	*(p->origin_prev != NULL ? &p->origin_prev->origin_next : &p->origin->paths) =
-		p->origin_next;
-	if (p->origin_next != NULL)
-		p->origin_next->origin_prev = p->origin_prev;
+	unlink_path(p);
 	r->paths--;
 	count(p, (size_t)-1);
 	changed(r, p, before, true);

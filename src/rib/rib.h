@@ -60,10 +60,11 @@ struct rib_path {
 	struct rib_origin *origin;
 	struct rib_peer *only; /* it is for this neighbor alone; NULL: for whom export allows */
 	struct bgp_attrs *attrs;
-	char *name;  /* of a rule in a file or typed; owned; NULL: none */
-	msec since;  /* when it came, or changed last */
-	bool valid;  /* counts: typed, or validated, or its neighbor says validate off */
-	uint64_t id; /* never used twice */
+	char *name;    /* of a rule in a file or typed; owned; NULL: none */
+	msec since;    /* when it came, or changed last */
+	bool valid;    /* counts: typed, or validated, or its neighbor says validate off */
+	uint64_t id;   /* never used twice */
+	uint64_t said; /* the table's: when it was announced last, in announcements */
 	struct rib_path *origin_prev, *origin_next; /* the table's: of the same origin */
 };
 
@@ -119,6 +120,11 @@ enum rib_done rib_withdraw(struct rib *r, struct rib_origin *o, struct rib_peer 
 			   const struct bgp_nlri *n);
 /* All paths of an origin (NULL: of every origin that is not a neighbor); returns how many went. */
 size_t rib_withdraw_all(struct rib *r, struct rib_origin *o);
+/* The same in steps, between which the RIB may change: of what was announced until then, at most so
+ * many; fewer went: that was all.  What is announced anew between two steps stays. */
+size_t rib_withdraw_some(struct rib *r, struct rib_origin *o, uint64_t until, size_t most);
+/* Now, as a place between two announcements. */
+uint64_t rib_said(const struct rib *r);
 
 /* The attributes of a flow rule of ours: origin IGP, empty path, its communities, its next hop.
  * (Local preference and our AS are export's.)  A next hop of 0.0.0.0 in a path of ours stands for
@@ -160,6 +166,10 @@ struct rib_peer *rib_peer_new(struct rib *r, const struct rib_peer_conf *c,
 void rib_peer_attach(struct rib_peer *p, struct bgp_speaker *s, struct bgp_peer *bgp);
 void rib_peer_change(struct rib_peer *p, const struct rib_peer_conf *c,
 		     const struct bgp_peer_conf *bgp);
+/* When a session has fallen what its neighbor sent stays until this takes it away, at most so many
+ * paths of all such neighbors; fewer went: that was all.  It all goes when the session is up again
+ * before that. */
+size_t rib_prune(struct rib *r, size_t most);
 /* What it sent and what is for it alone goes; the bgp_peer must be gone already. */
 void rib_peer_free(struct rib_peer *p);
 

@@ -8,7 +8,8 @@
  *  3. For an (entry, neighbor) there is at most one out.  It stands on exactly one of the
  *     neighbor's two lists: queue (to be looked at) or told (nothing to do, and sent is set).
  *  4. An entry stands in the order as long as it has paths.
- *  5. What a neighbor should have is computed when it can be sent, never when it is queued.
+ *  5. An origin's paths stand in the order in which they were announced last, the latest first.
+ *  6. What a neighbor should have is computed when it can be sent, never when it is queued.
  */
 #ifndef RIB_TABLE_H
 #define RIB_TABLE_H
@@ -49,9 +50,9 @@ struct rib_out_list {
 };
 
 struct rib_origin {
-	struct rib_origin *next; /* of ours */
-	struct rib_peer *peer;   /* NULL: of ours */
-	struct rib_path *paths;  /* linked by origin_next */
+	struct rib_origin *next;         /* of ours */
+	struct rib_peer *peer;           /* NULL: of ours */
+	struct rib_path *paths, *oldest; /* linked by origin_next; its two ends */
 	char name[RIB_ORIGIN_NAME_MAX];
 };
 
@@ -65,6 +66,7 @@ struct rib_peer {
 	struct bgp_peer *session;
 
 	bool up;
+	bool fallen;       /* what it sent is to go */
 	uint32_t families; /* negotiated */
 	uint8_t remote_id[4];
 	struct addr local;
@@ -83,7 +85,7 @@ struct rib {
 	struct map entries;
 	struct rib_entry *first, *last;
 	struct rib_entry *root; /* order.c's */
-	uint64_t seed, last_id, round;
+	uint64_t seed, last_id, last_said, round;
 	size_t paths, paths_max;
 	uint64_t refused;           /* of ours */
 	struct rib_origin *origins; /* of ours */
@@ -130,7 +132,7 @@ const uint8_t *rib_cluster_id(const struct rib_peer *p);
 
 /* neighbor.c: the handler's calls, by neighbor. */
 void rib_peer_up(struct rib_peer *p, const struct bgp_peer_info *info);
-void rib_peer_down(struct rib_peer *p);
+void rib_peer_down(struct rib_peer *p); /* what it sent stays for rib_prune */
 void rib_peer_route(struct rib_peer *p, const struct bgp_nlri *n, struct bgp_attrs *attrs);
 
 static inline bool rib_peer_internal(const struct rib_peer *p)

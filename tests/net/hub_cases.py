@@ -644,6 +644,11 @@ class Unread:
         self.socket.sendall(command.encode() + b"\n")
         self.text = self.socket.recv(4096)
 
+    def more(self):
+        octets = self.socket.recv(1 << 16)
+        assert octets, "the hub has gone"
+        self.text += octets
+
     def rest(self, is_end):
         """All of it, as objects, to the line that is_end finds."""
         lines = []
@@ -652,7 +657,7 @@ class Unread:
             lines += [json.loads(line) for line in whole]
             if any(is_end(line) for line in lines[-len(whole):]) if whole else False:
                 return lines
-            self.text += self.socket.recv(1 << 16)
+            self.more()
 
 
 def change_in_the_middle(hub, fast, command, is_end):
@@ -773,6 +778,234 @@ def _():
         answers = 0
         while answers < count:
             answers += slow.recv(1 << 16).count(b"\n")
+
+
+# ---- All rules go -----------------------------------------------------------------------------
+
+
+def event(*kinds):
+    return lambda line: line.get("event") in kinds
+
+
+def nlris(numbers):
+    return {"05" + numbered(n)[1] for n in numbers}
+
+
+def replayed(lines, there=()):
+    there = set(there)
+    for line in lines:
+        if "op" in line:
+            (there.add if line["op"] == "add" else there.discard)(line["nlri"])
+    return there
+
+
+def brackets(lines):
+    return [line["event"] for line in lines if line.get("event") in ("hello", "begin", "commit", "settled", "verify")]
+
+
+def follow(hub):
+    """One that has been told all rules."""
+    follower = Unread(hub, "subscribe rules")
+    follower.rest(event("commit"))
+    return follower
+
+
+def begun(follower):
+    """Some rules have gone; most are there."""
+    while b'"remove"' not in follower.text:
+        follower.more()
+
+
+def say_and_go(hub, connection, commands):
+    """The hub meets a connection that nobody reads from any more."""
+    hub.process.send_signal(signal.SIGSTOP)
+    connection.sendall(commands)
+    connection.close()
+    hub.process.send_signal(signal.SIGCONT)
+
+
+class AllGo:
+    """A hub of many rules, one that follows it, and connections of which the first can withdraw them all."""
+
+    def __init__(self, text="", connections=2):
+        self.hub = Hub(text)
+        self.connections = [socket.socket(socket.AF_UNIX) for _ in range(connections)]
+        for c in self.connections:
+            c.settimeout(20)
+            c.connect(self.hub.socket)
+
+    def __enter__(self):
+        announce_many(self.connections[0], range(MANY))
+        self.follower = follow(self.hub)
+        return self
+
+    def say(self, *commands):
+        """One to each connection, at once."""
+        for c, command in zip(self.connections, commands):
+            c.sendall(command.encode() + b"\n")
+
+    def __exit__(self, *why):
+        for c in (*self.connections, self.follower.socket):
+            c.close()
+        self.hub.__exit__(*why)
+
+
+def announcement(*numbers):
+    return "\n".join(f"announce flow route {{ match {{ {numbered(n)[0]} }} then {{ discard; }} }}" for n in numbers)
+
+
+@tap.case("what is announced while all rules are withdrawn stays; who follows is told all of it as one change")
+def _():
+    with AllGo() as a:
+        stay = (0, MANY - 1, MANY)
+        a.say("withdraw all")
+        begun(a.follower)
+        said(a.connections[1], announcement(*stay).split("\n"))
+        lines = a.follower.rest(event("commit"))
+        assert brackets(lines) == ["begin", "commit"], brackets(lines)
+        changes = [line["op"] for line in lines if "op" in line]
+        assert "remove" in changes[:changes.index("add")] and changes[-1] == "remove", "nothing came between"
+        assert replayed(lines, nlris(range(MANY))) == nlris(stay)
+        assert {r["nlri"] for r in a.hub.rules()} == nlris(stay)
+        answer = a.connections[0].recv(1 << 16).splitlines()
+        assert json.loads(answer[0]) == {"withdrawn": MANY - 1} and json.loads(answer[1])["ok"], answer
+
+
+@tap.case("two who withdraw all, and one who withdraws a rule meanwhile, are each told what went at their word")
+def _():
+    with AllGo(connections=3) as a:
+        one = announcement(MANY - 1).replace("announce", "withdraw")
+        a.say("withdraw all origin user:root", one, "withdraw all")
+        answers = [json.loads(c.makefile().readline()) for c in a.connections]
+        assert answers == [{"withdrawn": MANY - 1}, {"ok": True}, {"withdrawn": 0}], answers
+        assert a.hub.rules() == []
+
+
+@tap.case("who withdraws all and goes away has them withdrawn")
+def _():
+    with AllGo() as a:
+        say_and_go(a.hub, a.connections[0], b"show neighbors\nwithdraw all\n")
+        lines = a.follower.rest(event("commit"))
+        assert brackets(lines) == ["begin", "commit"] and replayed(lines, nlris(range(MANY))) == set()
+        assert until(lambda: f"user:root withdrew all rules: {MANY}" in a.hub.log()), a.hub.log()[-400:]
+
+
+@tap.case("a subscriber that comes while all rules are withdrawn has read commit when they are gone")
+def _():
+    with AllGo() as a, socket.socket(socket.AF_UNIX) as late:
+        late.connect(a.hub.socket)
+        late.settimeout(20)
+        a.say("withdraw all")
+        begun(a.follower)
+        late.sendall(b"subscribe rules\n")
+        lines = []
+        for line in late.makefile():
+            lines.append(json.loads(line))
+            if lines[-1].get("event") == "commit":
+                break
+        assert brackets(lines) == ["hello", "begin", "commit"], brackets(lines)
+        assert any("op" in line for line in lines), "there was no rule any more"
+        assert replayed(lines) == set()
+
+
+@tap.case("settled, and the question of verify, wait for the end of a withdrawal")
+def _():
+    with AllGo(neighbor("127.0.0.2"), connections=4) as a:
+        said(a.connections[3], ['report {"enforcer":"r2","rules":[]}'])
+        a.say("withdraw all", "verify", "neighbor 127.0.0.2 shutdown")
+        lines = a.follower.rest(event("verify"))
+        assert brackets(lines) == ["begin", "commit", "settled", "verify"], brackets(lines)
+        assert lines[-1]["rules"] == 0 and int(lines[-1]["digest"], 16) == 0, lines[-1]
+        said(a.connections[3], [f'verified {{"enforcer":"r2","id":{lines[-1]["id"]},"intended":0,"kernel":0,'
+                                '"not-enforced":0,"differences":0,"list":[]}'])
+        assert b'"equal":true' in a.connections[1].recv(1 << 16)
+
+
+@tap.case("of a question whose asker goes away during a withdrawal nothing is said")
+def _():
+    with AllGo(connections=3) as a:
+        said(a.connections[2], ['report {"enforcer":"r2","rules":[]}'])
+        a.say("withdraw all")
+        begun(a.follower)
+        say_and_go(a.hub, a.connections[1], b"show neighbors\nverify\n")
+        lines = a.follower.rest(event("commit"))
+        said(a.connections[2], [announcement(1)])
+        lines += a.follower.rest(event("commit"))
+        assert brackets(lines) == ["begin", "commit"] * 2, brackets(lines)
+
+
+class Learnt:
+    """A hub whose neighbor has sent many rules, and one that follows it."""
+
+    def __init__(self):
+        self.hub = Hub(neighbor("127.0.0.2"))
+
+    def send(self, numbers):
+        for at in range(0, len(numbers), 200):
+            self.peer.say(flow_reach([bytes.fromhex(numbered(n)[1]) for n in numbers[at:at + 200]]))
+
+    def __enter__(self):
+        self.peer = peer("127.0.0.2")
+        self.send(range(MANY))
+        assert until(lambda: len(self.hub.rules()) == MANY, 20), len(self.hub.rules())
+        self.follower = follow(self.hub)
+        return self
+
+    def __exit__(self, *why):
+        self.peer.close()
+        self.follower.socket.close()
+        self.hub.__exit__(*why)
+
+
+@tap.case("a session that falls takes its many rules with it, to who follows as one change")
+def _():
+    with Learnt() as a:
+        a.peer.close()
+        lines = a.follower.rest(event("commit"))
+        assert brackets(lines) == ["begin", "commit"], brackets(lines)
+        assert replayed(lines, nlris(range(MANY))) == set()
+        assert a.hub.rules() == []
+
+
+@tap.case("a session that falls and is back at once has what it sends then, and no more")
+def _():
+    with Learnt() as a:
+        a.peer.close()
+        begun(a.follower)
+        a.peer = peer("127.0.0.2")
+        stay = (0, 5, MANY - 1)
+        a.send(stay)
+        there = nlris(range(MANY))
+        while there != nlris(stay):
+            there = replayed(a.follower.rest(event("commit")), there)
+        time.sleep(0.3)
+        assert {r["nlri"] for r in a.hub.rules()} == nlris(stay)
+
+
+@tap.case("a neighbor that a reload takes away while its rules go leaves none of them")
+def _():
+    with Learnt() as a:
+        a.peer.close()
+        begun(a.follower)
+        a.hub.reload(neighbor("127.0.0.3"))
+        there = nlris(range(MANY))
+        while there:
+            there = replayed(a.follower.rest(event("commit")), there)
+        assert until(lambda: [n["neighbor"] for n in a.hub.ask("show", "neighbors")] == ["127.0.0.3"])
+        assert a.hub.rules() == []
+
+
+@tap.case("a hub that is told to end while rules go ends at once")
+def _():
+    with AllGo() as a:
+        a.say("withdraw all")
+        begun(a.follower)
+        assert a.hub.end() == 0, a.hub.log()[-2000:]
+        assert "withdrew all rules" not in a.hub.log(), "it was done already"
+    with Learnt() as a:
+        a.peer.close()
+        begun(a.follower)
+        assert a.hub.end() == 0, a.hub.log()[-2000:]
 
 
 sys.exit(tap.run())
