@@ -62,7 +62,7 @@ struct {
 #define LOOKUP_NONE 0xffffffffU
 
 enum {
-	LOOKUP_IPV4_NEAR = 6,
+	LOOKUP_IPV4_NEAR = 6, /* lengths that are tried in one piece with the program */
 	LOOKUP_IPV6_NEAR = 3
 };
 

@@ -152,8 +152,8 @@ static __always_inline int match_record(const struct xdp_record *r, const struct
 static __always_inline void match_prepare(struct xdp_packet *p)
 {
 	__u32 protocol = XDP_VALUE(p, XDP_PROTOCOL), length = XDP_VALUE(p, XDP_PACKET_LENGTH);
-	__u32 source = XDP_VALUE(p, XDP_SOURCE_PORT),
-	      destination = XDP_VALUE(p, XDP_DESTINATION_PORT);
+	__u32 source = XDP_VALUE(p, XDP_SOURCE_PORT);
+	__u32 destination = XDP_VALUE(p, XDP_DESTINATION_PORT);
 
 	if (protocol == XDP_ABSENT)
 		protocol = XDP_PROTOCOL_UNKNOWN;

@@ -26,7 +26,7 @@
 #include "enforce/hooks.h"
 #include "enforce/ifname.h"
 #include "enforce/vrf.h"
-#include "enforce/xdp.h"
+#include "enforce/xdp_inner.h"
 
 static const char *const mode_names[] = {
 	[ENFORCE_ATTACH_AUTO] = "auto",
@@ -44,11 +44,27 @@ static enum enforce_attach mode_wanted(const struct attach *a, const char *name)
 }
 
 /* Whose packets come in there. */
+static uint32_t vrf_wanted(const struct attach *a, const char *name)
+{
+	int vrf = ifname_vrf(a->options, name);
+
+	return vrf < 0 ? 0 : a->vrf[vrf];
+}
+
+static uint64_t groups_wanted(const struct attach *a, const char *name)
+{
+	const struct enforce_options *o = a->options;
+	size_t i = ifname_option(o, name);
+	uint64_t groups = o->member != NULL && i < o->interface_count ? o->member[i] : 0;
+
+	return groups_of_file(a->groups, groups);
+}
+
 static bool tell_vrf(const struct attach *a, unsigned ifindex, const char *name)
 {
 	int vrf = ifname_vrf(a->options, name);
 
-	if (!vrf_interface(a->xdp, ifindex, vrf < 0 ? 0 : a->vrf[vrf]))
+	if (!vrf_interface(a->xdp, ifindex, vrf_wanted(a, name)))
 		return false;
 	if (vrf >= 0)
 		log_info("interface %s: of vrf %s", name, a->options->vrfs[vrf].name);
@@ -58,13 +74,10 @@ static bool tell_vrf(const struct attach *a, unsigned ifindex, const char *name)
 /* Whether rules only count there, and its groups. */
 static bool tell_mode(const struct attach *a, unsigned ifindex, const char *name)
 {
-	const struct enforce_options *o = a->options;
-	size_t i = ifname_option(o, name);
-	bool monitor = ifname_is_monitored(o, name);
-	uint64_t groups = o->member != NULL && i < o->interface_count ? o->member[i] : 0;
+	bool monitor = ifname_is_monitored(a->options, name);
 
 	if (!tell_vrf(a, ifindex, name) || !xdp_monitor_interface(a->xdp, ifindex, monitor) ||
-	    !xdp_groups_interface(a->xdp, ifindex, groups_of_file(a->groups, groups)))
+	    !xdp_groups_interface(a->xdp, ifindex, groups_wanted(a, name)))
 		return false;
 	if (monitor)
 		log_info("interface %s: rules count there and drop nothing", name);
@@ -480,6 +493,52 @@ void attach_senders(struct attach *a, bool wanted)
 	if (e.text[0] != '\0' && strncmp(a->said, e.text, sizeof(a->said) - 1) != 0)
 		log_error("%s", e.text);
 	(void)snprintf(a->said, sizeof(a->said), "%s", e.text);
+}
+
+/* What the kernel's maps have of an interface; 0: nothing. */
+struct there {
+	uint32_t vrf, monitored;
+	uint64_t groups;
+};
+
+static struct there look(const struct attach *a, unsigned ifindex)
+{
+	const int *map = a->xdp->map;
+	struct there t = { 0 };
+
+	(void)bpf_map_lookup_elem(map[XDP_MAP_VRFS], &ifindex, &t.vrf);
+	(void)bpf_map_lookup_elem(map[XDP_MAP_MONITORED], &ifindex, &t.monitored);
+	(void)bpf_map_lookup_elem(map[XDP_MAP_GROUPS], &ifindex, &t.groups);
+	return t;
+}
+
+void attach_verify(const struct attach *a, void (*differs)(void *ctx, const char *what), void *ctx)
+{
+	for (size_t i = 0; i < a->count; i++) {
+		const struct attached *at = &a->at[i];
+		const struct there t = look(a, at->ifindex);
+		const struct {
+			bool so;
+			const char *what;
+		} checks[] = {
+			{ is_gone(a, at), "the program is not there any more" },
+			{ t.vrf != vrf_wanted(a, at->name), "to the kernel it is of another vrf" },
+			{ t.groups != groups_wanted(a, at->name),
+			  "to the kernel it is in other groups" },
+			{ (t.monitored != 0) != ifname_is_monitored(a->options, at->name),
+			  "to the kernel its mode is another one" },
+		};
+
+		for (size_t k = 0; k < sizeof(checks) / sizeof(checks[0]); k++) {
+			char what[80];
+
+			if (!checks[k].so)
+				continue;
+			(void)snprintf(what, sizeof(what), "interface %s: %s", at->name,
+				       checks[k].what);
+			differs(ctx, what);
+		}
+	}
 }
 
 void attach_done(struct attach *a)

@@ -53,6 +53,9 @@ void attach_refresh(struct attach *a);
 /* The program that sends on all of them, or on none.  What cannot be had is in attach's log, and
  * the XDP program drops there what it would send. */
 void attach_senders(struct attach *a, bool wanted);
+/* Looks where the program is and what the kernel's maps say of each interface that we are attached
+ * to, and calls differs with what is not so, in words. */
+void attach_verify(const struct attach *a, void (*differs)(void *ctx, const char *what), void *ctx);
 /* Closes what was opened; the pins keep the program where it is. */
 void attach_done(struct attach *a);
 

@@ -304,7 +304,7 @@ static json_t *verify_xdp(void *backend, struct ruleset *rs, const struct feed_q
 {
 	struct xdp_backend *b = backend;
 
-	return verify_answer(b->xdp, rs, q);
+	return verify_answer(b->xdp, &b->attach, rs, q);
 }
 
 const struct backend backend_xdp = {

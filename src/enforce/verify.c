@@ -9,6 +9,7 @@
 #include <bpf/bpf.h>
 #include <string.h>
 
+#include "enforce/attach.h"
 #include "enforce/readback.h"
 #include "enforce/report.h"
 #include "enforce/xdp_inner.h"
@@ -135,7 +136,15 @@ json_t *verify_end(struct verify *v, const struct feed_question *q)
 			 "list", v->list);
 }
 
-json_t *verify_answer(struct xdp *x, struct ruleset *rs, const struct feed_question *q)
+static void interface_differs(void *ctx, const char *what)
+{
+	struct reading *at = ctx;
+
+	verify_differs(&at->v, NULL, what);
+}
+
+json_t *verify_answer(struct xdp *x, const struct attach *a, struct ruleset *rs,
+		      const struct feed_question *q)
 {
 	struct reading at = { .v = { .rs = rs }, .x = x };
 	struct readback_kernel k = { .t = x->tables,
@@ -149,5 +158,6 @@ json_t *verify_answer(struct xdp *x, struct ruleset *rs, const struct feed_quest
 		json_decref(at.v.list);
 		return NULL;
 	}
+	attach_verify(a, interface_differs, &at);
 	return verify_end(&at.v, q);
 }

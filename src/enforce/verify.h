@@ -9,6 +9,7 @@
 #include "enforce/feed.h"
 #include "enforce/ruleset.h"
 
+struct attach;
 struct xdp;
 
 /* What is found out on the way to an answer; all zeros but for rs at first. */
@@ -31,6 +32,7 @@ json_t *verify_end(struct verify *v, const struct feed_question *q);
 
 /* The members of the answer to the hub's question q (ctl/client.h).  To be called with the last
  * change in force.  NULL when memory is out. */
-json_t *verify_answer(struct xdp *x, struct ruleset *rs, const struct feed_question *q);
+json_t *verify_answer(struct xdp *x, const struct attach *a, struct ruleset *rs,
+		      const struct feed_question *q);
 
 #endif

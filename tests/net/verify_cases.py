@@ -120,6 +120,10 @@ class Stage:
         subprocess.run(["bpftool", "map", "update", "pinned", self.map(name), "key", *words[0], "value", *words[1]],
                        check=True)
 
+    def delete(self, name, key):
+        words = [f"{octet:#x}" for octet in key.to_bytes(4, "little")]
+        subprocess.run(["bpftool", "map", "delete", "pinned", self.map(name), "key", *words], check=True)
+
     def read(self, name, key):
         words = [f"{octet:#x}" for octet in key.to_bytes(4, "little")]
         text = subprocess.run(["bpftool", "-j", "map", "lookup", "pinned", self.map(name), "key", *words],
@@ -203,6 +207,27 @@ def _():
                                          check=True, capture_output=True).stdout)["bytes_value"]
         clear_map(stage.map("hg_tables"), size)
         stage.differs("no packet finds it", 3)
+
+
+@tap.case("interfaces are looked at: their VRF, mode and groups, and whether the program is there")
+def _():
+    with Stage(VRF_CONF) as stage:
+        stage.start()
+        stage.equal(0)
+        inside, outside = socket.if_nametoindex("hgv1"), socket.if_nametoindex("hgv0")
+        number = stage.read("hg_vrfs", inside)
+        stage.write("hg_vrfs", inside, bytes(4))
+        stage.differs("interface hgv1: to the kernel it is of another vrf")
+        stage.write("hg_vrfs", inside, number)
+        stage.equal(0)
+        for name, value, what in (("hg_monitored", b"\1\0\0\0", "its mode is another one"),
+                                  ("hg_groups", b"\1" + bytes(7), "it is in other groups")):
+            stage.write(name, outside, value)
+            stage.differs(f"interface hgv0: to the kernel {what}")
+            stage.delete(name, outside)
+            stage.equal(0)
+        subprocess.run(["bpftool", "link", "detach", "pinned", stage.map(f"link-{outside}")], check=True)
+        stage.differs("interface hgv0: the program is not there any more")
 
 
 @tap.case("with nftables the table is compared with what would be written: what is damaged is named")
