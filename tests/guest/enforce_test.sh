@@ -6,7 +6,8 @@
 
 guest=$HEADGATE_SRC/tests/guest/guest
 tests=$HEADGATE_BUILD/tests
-oracle=$tests/enforce_xdp_test
+xdp_tests="$tests/enforce_xdp_test $tests/enforce_xdp_actions_test $tests/enforce_xdp_tables_test
+	$tests/enforce_xdp_limits_test"
 nft_oracle=$tests/enforce_nft_test
 enforcer=$HEADGATE_BUILD/headgate-enforce
 syscalls=$tests/enforce_syscalls_test
@@ -18,15 +19,17 @@ export HEADGATE_COMPARISONS="${HEADGATE_COMPARISONS:-20000}"
 export HEADGATE_SKIP='test_finds_*'
 export GUEST_TIMEOUT=240
 
-# on VERSION PACKAGE - the oracle in a guest of this kernel
+# on VERSION PACKAGE - the XDP program's tests in a guest of this kernel, the oracle first
 on() {
-	"$guest" -k "$2" -m veth -f "$(command -v ip)" -f "$oracle" -f "$tests/xdp_fault_4.o" \
-		"uname -r; CMOCKA_MESSAGE_OUTPUT=TAP $(realpath "$oracle")" >"$out" 2>&1
+	"$guest" -k "$2" -m veth -f "$(command -v ip)" $(printf -- '-f %s ' $xdp_tests) \
+		-f "$tests/xdp_fault_4.o" "uname -r; export CMOCKA_MESSAGE_OUTPUT=TAP
+		rc=0; for t in $(realpath $xdp_tests | tr '\n' ' '); do \$t || rc=1; done; exit \$rc" >"$out" 2>&1
 	rc=$?
 	cat "$out"
 	[ "$rc" -eq 0 ] && head -1 "$out" | grep -q "^$1\." &&
 		grep -q "^ok 1 - test_agrees_with_reference" "$out" &&
-		grep -q "^ok [0-9]* - test_tc_agrees_with_reference" "$out" && ! grep -q '^not ok' "$out"
+		grep -q "^ok [0-9]* - test_tc_agrees_with_reference" "$out" &&
+		grep -q "^ok [0-9]* - test_limits_are_kept" "$out" && ! grep -q '^not ok' "$out"
 }
 
 # nft_on VERSION PACKAGE MODULE... - the same for nftables
