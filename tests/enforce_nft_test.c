@@ -21,7 +21,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -36,7 +35,9 @@
 #include "nft/nft_rule.h"
 #include "nft/nft_run.h"
 #include "tests/flow_random.h"
+#include "tests/ip_header.h"
 #include "tests/protected_flows.h"
+#include "tests/random_run.h"
 
 enum {
 	COMPARISONS = 30000,
@@ -46,34 +47,12 @@ enum {
 	SET_MANY_ONE_IN = 8,
 	SET_BATCHES = 6, /* between them the rules change */
 	BATCH = 100,
-	STATEMENTS = 5, /* protected flows of a set, at most */
-	LOCALS = 6,
 	FLOOD = 400, /* as many frames at once at most */
 	FRAME_MAX = 18 + RANDOM_PACKET_MAX,
 	ETHERTYPE_LAST = 0x88b5 /* of the frame that says that a batch is over */
 };
 
 static struct rnd chance = { 1 };
-
-static uint64_t env_number(const char *name, uint64_t otherwise)
-{
-	const char *text = getenv(name);
-
-	return text != NULL && *text != '\0' ? strtoull(text, NULL, 0) : otherwise;
-}
-
-static uint64_t run_seed(void)
-{
-	static uint64_t seed;
-
-	if (seed != 0)
-		return seed;
-	if (getrandom(&seed, sizeof(seed), 0) < 0)
-		seed = 1;
-	seed = env_number("HEADGATE_SEED", seed) | 1;
-	printf("# HEADGATE_SEED=%llu\n", (unsigned long long)seed);
-	return seed;
-}
 
 /* ---- The wire --------------------------------------------------------------------------- */
 
@@ -268,18 +247,8 @@ static void make_edge(struct frame *f)
 		says += (size_t)(p[0] & 15u) * 4;
 	else if (rnd_one_in(&chance, 2))
 		says = len - 40;
-	p[at] = (uint8_t)(says >> 8);
-	p[at + 1] = (uint8_t)says;
+	put_u16(p + at, (uint32_t)says);
 }
-
-struct protection {
-	struct enforce_protect what;
-	struct enforce_protect_statement statement[STATEMENTS];
-	uint8_t octets[STATEMENTS][RANDOM_NLRI_MAX];
-	struct xdp_local local[LOCALS];
-	size_t local_count;
-	uint64_t saved[XDP_ENTRIES]; /* as it should be */
-};
 
 static struct protection protection;
 
@@ -471,21 +440,12 @@ static struct rule *reference(const struct set *s, const struct frame *f)
 	return NULL;
 }
 
-static void print_hex(const char *what, const uint8_t *octets, size_t len)
-{
-	printf("# %s ", what);
-	for (size_t i = 0; i < len; i++)
-		printf("%02x", octets[i]);
-	printf("\n");
-}
-
 /* The entry that saves the frame from that rule; -1: none. */
 static int saved_from(const struct rule *r, const struct frame *f)
 {
 	if (r == NULL || (r->then.kind == XDP_THEN_ACCEPT && !r->then.marks))
 		return -1;
-	return saved_by_entry(&protection.what, protection.local, protection.local_count, f->family,
-			      f->octets + f->ip, claimed(f));
+	return protected_by(&protection, f->family, f->octets + f->ip, claimed(f));
 }
 
 static bool drops(const struct rule *r, const struct frame *f)
@@ -493,52 +453,28 @@ static bool drops(const struct rule *r, const struct frame *f)
 	return r != NULL && r->then.kind == XDP_THEN_DISCARD && saved_from(r, f) < 0;
 }
 
-/* Of the IPv4 header, in ones' complement: 0 and 0xffff are the same. */
-static uint32_t header_sum(const uint8_t *p)
-{
-	uint32_t sum = 0;
-
-	for (size_t i = 0; i < (size_t)(p[0] & 15u) * 4; i += 2)
-		sum += (uint32_t)p[i] << 8 | p[i + 1];
-	return sum % 0xffff;
-}
-
 /* Is what came out what was sent, but for the mark that it should have? */
 static bool came_as_it_should(const struct rule *r, const struct frame *sent,
 			      const struct frame *came)
 {
-	struct frame f = *sent;
-	uint8_t *p = f.octets + f.ip;
-	const uint8_t *out = came->octets + came->ip;
-	bool v6 = f.family == FLOW_IPV6;
+	size_t len = sent->len - sent->ip;
+	bool marked = r != NULL && r->then.marks && saved_from(r, sent) < 0;
 
-	if (r != NULL && r->then.marks && saved_from(r, sent) < 0) {
-		unsigned dscp = r->then.dscp;
-
-		p[0] = v6 ? (uint8_t)((p[0] & 0xf0) | dscp >> 2) : p[0];
-		p[1] = v6 ? (uint8_t)((p[1] & 0x3f) | dscp << 6)
-			  : (uint8_t)((p[1] & 3) | dscp << 2);
-		if (!v6 && header_sum(out) != header_sum(sent->octets + sent->ip))
-			return false;
-		if (!v6)
-			memcpy(p + 10, out + 10, 2);
-	}
-	return f.len - f.ip == came->len - came->ip && memcmp(p, out, f.len - f.ip) == 0;
+	return came->len - came->ip == len &&
+	       only_marked(sent->octets + sent->ip, came->octets + came->ip, len,
+			   marked ? r->then.dscp : -1);
 }
 
 /* The checksum as it should be. */
 static void make_checksum(struct frame *f)
 {
 	uint8_t *p = f->octets + f->ip;
-	uint32_t sum;
 
 	if (f->family == FLOW_IPV6 || f->len - f->ip < (size_t)(p[0] & 15u) * 4 ||
 	    (p[0] & 15u) < 5 || rnd_one_in(&chance, 4))
 		return;
-	memset(p + 10, 0, 2);
-	sum = 0xffff - header_sum(p);
-	p[10] = (uint8_t)(sum >> 8);
-	p[11] = (uint8_t)sum;
+	put_u16(p + 10, 0);
+	put_u16(p + 10, ~header_sum(p));
 }
 
 static struct frame frames[BATCH];
@@ -610,24 +546,6 @@ static void find_miscounted(struct nft *t, const struct set *s)
 	}
 }
 
-/* How many protected flows have saved something else than they should. */
-static uint64_t compare_saved(const struct nft *t, bool explain)
-{
-	const struct saved *s = nft_saved(t);
-	uint64_t there[XDP_ENTRIES] = { 0 }, wrong = 0;
-
-	for (size_t i = 0; i < s->count; i++)
-		there[s->row[i].entry] += s->row[i].now.packets;
-	for (size_t e = 0; e < XDP_ENTRIES; e++) {
-		wrong += there[e] != protection.saved[e];
-		if (explain && there[e] != protection.saved[e])
-			printf("# entry %zu saved %llu and not %llu\n", e,
-			       (unsigned long long)there[e],
-			       (unsigned long long)protection.saved[e]);
-	}
-	return wrong;
-}
-
 /* Every counter says what it should. */
 static void compare_counters(struct nft *t, const struct set *s, struct outcome *o, bool explain)
 {
@@ -638,7 +556,7 @@ static void compare_counters(struct nft *t, const struct set *s, struct outcome 
 		o->different += s->list[i]->now.packets != s->list[i]->reported_counters.packets ||
 				s->list[i]->now.dropped_packets !=
 					s->list[i]->reported_counters.dropped_packets;
-	o->different += compare_saved(t, explain);
+	o->different += wrongly_saved(&protection, nft_saved(t), explain, &(uint64_t){ 0 });
 	if (explain && o->different > before)
 		find_miscounted(t, s);
 }
@@ -664,14 +582,10 @@ static void close_all(struct nft *t)
 
 static struct xdp_local make_local(void)
 {
-	struct xdp_local l = { .family = rnd_one_in(&chance, 2) ? XDP_IPV6 : XDP_IPV4 };
 	uint8_t a[16];
-	struct rd r = rd_over(a, sizeof(a));
 
 	rnd_address(&chance, a);
-	l.address[0] = rd_uint(&r, l.family == XDP_IPV6 ? 8 : 4);
-	l.address[1] = l.family == XDP_IPV6 ? rd_uint(&r, 8) : 0;
-	return l;
+	return local_at(rnd_one_in(&chance, 2) ? XDP_IPV6 : XDP_IPV4, a);
 }
 
 static int compare_locals(const void *a, const void *b)

@@ -67,23 +67,14 @@ static void print_difference(const struct set *s, const struct frame *f, int int
 	printf("# kernel verdict %u, %zu rules, theme %d\n", verdict, s->count, theme);
 }
 
-/* The frame goes on as it came, but for what this rule, if there is one, asks for.  A checksum that
- * was wrong stays as wrong as it was. */
+/* The frame goes on as it came, but for what this rule, if there is one, asks for. */
 static bool right_octets(const struct frame *f, const struct rule *marked)
 {
-	uint8_t wanted[FRAME_MAX];
-	uint8_t *ip = wanted + f->ip;
+	size_t ip = f->ip < f->len ? f->ip : f->len;
 
-	memcpy(wanted, f->octets, f->len);
-	if (marked != NULL) {
-		put_dscp(ip, marked->then.dscp);
-		if (ip[0] >> 4 == 4) {
-			if (header_sum(came_out + f->ip) != header_sum(f->octets + f->ip))
-				return false;
-			memcpy(ip + 10, came_out + f->ip + 10, 2);
-		}
-	}
-	return came_out_len == f->len && memcmp(came_out, wanted, f->len) == 0;
+	return came_out_len == f->len && memcmp(came_out, f->octets, ip) == 0 &&
+	       only_marked(f->octets + ip, came_out + ip, f->len - ip,
+			   marked != NULL ? marked->then.dscp : -1);
 }
 
 /* What a rule's counter should say is kept in reported_counters. */
@@ -96,12 +87,17 @@ static bool right_counters(const struct xdp *x, const struct rule *r)
 	       c.dropped_packets == r->reported_counters.dropped_packets;
 }
 
+static int saving_entry(const struct protection *p, const struct frame *f)
+{
+	return protected_by(p, is_v6(f) ? FLOW_IPV6 : FLOW_IPV4, f->octets + f->ip, f->len - f->ip);
+}
+
 static bool compare(struct xdp *x, struct set *s, const struct frame *f, int interface,
 		    const struct matched *m, uint32_t *ret_verdict)
 {
 	uint32_t verdict = kernel_verdict_at(x, f->octets, f->len, ifindex[interface]);
 	struct rule *drops = first_that(m, discards), *marked = first_that(m, marks);
-	int saved = drops != NULL || marked != NULL ? protected_by(&s->protection, f) : -1;
+	int saved = drops != NULL || marked != NULL ? saving_entry(&s->protection, f) : -1;
 	bool right = true;
 
 	*ret_verdict = verdict;
@@ -129,22 +125,6 @@ static uint64_t stray_counters(const struct xdp *x, const struct set *s)
 	for (size_t i = 0; i < s->count; i++)
 		strays += !right_counters(x, s->list[i]);
 	return strays;
-}
-
-/* What each entry has saved is what it should have. */
-static uint64_t wrongly_saved(struct xdp *x, const struct set *s, uint64_t *ret_saved)
-{
-	uint64_t there[XDP_ENTRIES] = { 0 }, wrong = 0;
-	const struct saved *saved = xdp_saved(x);
-
-	for (size_t i = 0; i < saved->count; i++)
-		there[saved->row[i].entry] +=
-			saved->row[i].before.packets + saved->row[i].now.packets;
-	for (size_t i = 0; i < XDP_ENTRIES; i++) {
-		wrong += there[i] != s->protection.saved[i];
-		*ret_saved += there[i];
-	}
-	return wrong + saved->lost;
 }
 
 /* Newer kernels make no socket buffer for a test run out of a frame whose IP header is cut. */
@@ -187,7 +167,8 @@ static void oracle_set(struct set *s, struct xdp *x, struct outcome *o, bool exp
 		o->matched_most += m.count == MATCHED_MAX;
 	}
 	if (o->different == 0 && !stale)
-		o->different += stray_counters(x, s) + wrongly_saved(x, s, &o->saved);
+		o->different += stray_counters(x, s) +
+				wrongly_saved(&s->protection, xdp_saved(x), explain, &o->saved);
 	set_done(s, x);
 }
 
@@ -204,12 +185,12 @@ static struct outcome oracle(const struct xdp_image *image, uint64_t comparisons
 
 	if (x == NULL)
 		fail_msg("%s", e.text);
-	chance = seed;
+	chance.state = seed;
 	groups_start(x);
 	samples_start(x, 1);
 	while (o.compared < comparisons && o.different == 0)
 		oracle_set(&s, x, &o, explain);
-	free(s.protection.in_kernel.list);
+	free(s.in_kernel.list);
 	samples_end();
 	xdp_free(x);
 	return o;

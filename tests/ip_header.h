@@ -3,8 +3,10 @@
 #ifndef TESTS_IP_HEADER_H
 #define TESTS_IP_HEADER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 static inline void put_u16(uint8_t *at, uint32_t v)
 {
@@ -33,6 +35,25 @@ static inline void put_dscp(uint8_t *ip, uint8_t dscp)
 	}
 	ip[0] = (uint8_t)((ip[0] & 0xf0) | dscp >> 2);
 	ip[1] = (uint8_t)((ip[1] & 0x3f) | (dscp & 3) << 6);
+}
+
+/* Is what came out of a packet what went in, but for this mark?  dscp -1: none.  A checksum that
+ * was wrong stays as wrong as it was. */
+static inline bool only_marked(const uint8_t *in, const uint8_t *out, size_t len, int dscp)
+{
+	uint8_t wanted[2048];
+
+	assert_true(len <= sizeof(wanted));
+	memcpy(wanted, in, len);
+	if (dscp >= 0) {
+		put_dscp(wanted, (uint8_t)dscp);
+		if (in[0] >> 4 == 4) {
+			if (header_sum(out) != header_sum(in))
+				return false;
+			memcpy(wanted + 10, out + 10, 2);
+		}
+	}
+	return memcmp(out, wanted, len) == 0;
 }
 
 #endif

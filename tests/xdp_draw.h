@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "flow/flow.h"
+#include "tests/flow_random.h"
 #include "tests/ip_header.h"
 
 enum {
@@ -17,19 +18,16 @@ enum {
 
 /* ---- Chance ---------------------------------------------------------------------------- */
 
-static uint64_t chance = 1;
+static struct rnd chance = { 1 };
 
 static inline uint32_t any(void)
 {
-	chance ^= chance << 13;
-	chance ^= chance >> 7;
-	chance ^= chance << 17;
-	return (uint32_t)(chance >> 32);
+	return rnd_any(&chance);
 }
 
 static inline uint32_t below(uint32_t n)
 {
-	return any() % n;
+	return rnd_below(&chance, n);
 }
 
 static inline bool one_in(uint32_t n)
@@ -78,7 +76,7 @@ static inline void make_address(uint8_t *out, size_t octets)
 
 static inline void write_prefix(struct wr *w, enum flow_family family)
 {
-	uint8_t address[16], pattern[17] = { 0 };
+	uint8_t address[16];
 	unsigned bits = family == FLOW_IPV4 ? 32 : 128, offset = 0;
 	static const uint8_t lengths[] = { 0, 1, 7, 8, 9, 16, 24, 25, 31, 32 };
 	unsigned len = one_in(4) ? below(bits + 1) : lengths[below(sizeof(lengths))];
@@ -94,13 +92,7 @@ static inline void write_prefix(struct wr *w, enum flow_family family)
 		if (len > 0 && one_in(2))
 			offset = below(len);
 	}
-	for (unsigned i = offset; i < len; i++)
-		if (address[i / 8] >> (7 - i % 8) & 1)
-			pattern[(i - offset) / 8] |= (uint8_t)(0x80 >> (i - offset) % 8);
-	wr_u8(w, (uint8_t)len);
-	if (family == FLOW_IPV6)
-		wr_u8(w, (uint8_t)offset);
-	wr_bytes(w, pattern, (len - offset + 7) / 8);
+	write_pattern(w, family, address, len, offset, false);
 }
 
 static inline void write_numeric(struct wr *w, uint8_t type)

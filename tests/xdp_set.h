@@ -17,41 +17,21 @@
 #include "tests/xdp_kernel.h"
 
 enum {
-	STATEMENTS = 5, /* protected flows of a set, at most */
-	LOCALS = 6,
 	GROUPS = 4 /* of interfaces, that rules name; one more is nobody's */
 };
 
 /* ---- Protected flows ---------------------------------------------------------------------- */
 
-struct protection {
-	struct enforce_protect what;
-	struct enforce_protect_statement statement[STATEMENTS];
-	uint8_t octets[STATEMENTS][FLOW_NLRI_MAX];
-	struct locals in_kernel;
-	struct xdp_local local[LOCALS];
-	size_t local_count;
-	uint64_t saved[XDP_ENTRIES]; /* as it should be */
-};
-
 static inline struct xdp_local make_local(void)
 {
+	uint32_t family = below(2) ? XDP_IPV6 : XDP_IPV4;
 	uint8_t a[16];
-	struct xdp_local l = { .family = below(2) ? XDP_IPV6 : XDP_IPV4 };
-	struct rd r = rd_over(a, sizeof(a));
 
-	make_address(a, sizeof(a));
-	if (l.family == XDP_IPV4) {
-		make_address(a, 4);
-		l.address[0] = rd_uint(&r, 4);
-	} else {
-		l.address[0] = rd_uint(&r, 8);
-		l.address[1] = rd_uint(&r, 8);
-	}
-	return l;
+	make_address(a, family == XDP_IPV6 ? 16 : 4);
+	return local_at(family, a);
 }
 
-static inline void protect_locals(struct protection *p, struct xdp *x)
+static inline void protect_locals(struct protection *p, struct locals *in_kernel, struct xdp *x)
 {
 	struct xdp_local *list = calloc(LOCALS, sizeof(*list));
 	size_t n = below(LOCALS + 1);
@@ -60,12 +40,12 @@ static inline void protect_locals(struct protection *p, struct xdp *x)
 	for (size_t i = 0; i < n; i++)
 		p->local[i] = list[i] = make_local();
 	p->local_count = n;
-	p->in_kernel.bring = protect_bring_locals;
-	p->in_kernel.ctx = x;
-	assert_true(locals_change(&p->in_kernel, list, n, NULL));
+	in_kernel->bring = protect_bring_locals;
+	in_kernel->ctx = x;
+	assert_true(locals_change(in_kernel, list, n, NULL));
 }
 
-static inline void protect_make(struct protection *p, struct xdp *x)
+static inline void protect_make(struct protection *p, struct locals *in_kernel, struct xdp *x)
 {
 	struct err e = { 0 };
 
@@ -83,14 +63,7 @@ static inline void protect_make(struct protection *p, struct xdp *x)
 	}
 	if (!protect_set(x, &p->what, &e))
 		fail_msg("%s", e.text);
-	protect_locals(p, x);
-}
-
-/* The entry that saves this frame, which some rule matches; -1: none. */
-static inline int protected_by(const struct protection *p, const struct frame *f)
-{
-	return saved_by_entry(&p->what, p->local, p->local_count, is_v6(f) ? FLOW_IPV6 : FLOW_IPV4,
-			      f->octets + f->ip, f->len - f->ip);
+	protect_locals(p, in_kernel, x);
 }
 
 /* ---- Sets of rules -------------------------------------------------------------------- */
@@ -103,6 +76,7 @@ struct set {
 	struct rule **list; /* in force, in order */
 	size_t count;
 	struct protection protection;
+	struct locals in_kernel;  /* of this machine, that are protected */
 	bool global;              /* there are no VRFs */
 	unsigned vrf[INTERFACES]; /* which they belong to */
 };
@@ -254,7 +228,7 @@ static inline void set_make(struct set *s, struct xdp *x, unsigned want, struct 
 	s->rules.groups = &groups;
 	theme = one_in(2) ? below(THEMES) : THEME_ANY;
 	going_on = one_in(4) ? 7 : below(4);
-	protect_make(&s->protection, x);
+	protect_make(&s->protection, &s->in_kernel, x);
 	s->global = one_in(2);
 	for (int i = 0; i < INTERFACES; i++)
 		join_vrf(s, x, i);
