@@ -51,10 +51,11 @@ cat >"$work/starts" <<-'END'
 	ip link add hgv0 type veth peer name hgv1
 	for backend in xdp nftables; do
 		echo "enforce { interface hgv0; backend $backend; mode monitor; }" >/tmp/conf
+		rm -f /tmp/log # or the last one's would be waited for
 		"$enforcer" -c /tmp/conf -s /tmp/none --pin-dir /sys/fs/bpf/headgate 2>/tmp/log &
 		pid=$!
 		n=0
-		while ! grep -q waiting /tmp/log && [ $((n += 1)) -lt 60 ]; do sleep 1; done
+		while ! grep -qs waiting /tmp/log && [ $((n += 1)) -lt 60 ]; do sleep 1; done
 		grep '^Seccomp:' "/proc/$pid/status"
 		sleep 3
 		kill -TERM "$pid"
