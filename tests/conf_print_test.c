@@ -122,6 +122,7 @@ static void every_statement_prints(void **state)
 				   "\t\timport target:65000:9;\n"
 				   "\t\timport target:192.0.2.1:9;\n"
 				   "\t\timport target:1L:9;\n"
+				   "\t\timport target:[2001:db8::9]:9;\n"
 				   "\t\tinterface red0;\n"
 				   "\t\tinterface red1;\n"
 				   "\t\ttable 9;\n"
@@ -246,6 +247,7 @@ static void equality_sees_every_difference_of_a_vrf(void **state)
 		"enforce { interface a; }",
 		"enforce { interface a; vrf blue { import target:1:1; table 9; } }",
 		"enforce { interface a; vrf red { import target:1:2; table 9; } }",
+		"enforce { interface a; vrf red { import target:[::1]:1; table 9; } }",
 		"enforce { interface a; vrf red { import [ target:1:1 target:1:2 ]; table 9; } }",
 		"enforce { interface a; vrf red { import target:1:1; table 10; } }",
 		"enforce { interface a; vrf red { import target:1:1; redirect interface b; } }",

@@ -232,13 +232,14 @@ static void test_records_match_what_the_rule_does(void **unused)
 			struct packet p = make_packet(family);
 			bool expected = normal_matches(&normal, &p);
 			uint32_t source = lane(p.value[FLOW_SOURCE_PORT], p.value[FLOW_ICMP_TYPE]);
-			uint32_t bit = xdp_filter_bit(protocol_of(&p), source);
+			uint32_t to = lane(p.value[FLOW_DESTINATION_PORT], p.value[FLOW_ICMP_CODE]);
+			uint64_t bits = xdp_filter_bits(protocol_of(&p), source, to);
 
 			/* Around a full test the box may be too large, never too small. */
 			if (!boxes.full || expected)
 				assert_int_equal(rule_matches(&boxes, &p), expected);
 			if (expected)
-				assert_true(boxes.filter >> bit & 1);
+				assert_int_equal(boxes.filter & bits, bits);
 			matched += expected;
 			compared++;
 		}

@@ -23,13 +23,16 @@
 #define RULE_FROM(nlri, origin)                                                                    \
 	"{\"event\":\"rule\",\"seq\":1,\"op\":\"add\",\"family\":\"ipv4-flow\",\"nlri\":\"" nlri   \
 	"\",\"ext\":\"" DISCARD "\",\"ext6\":\"\",\"origin\":\"" origin "\"}"
-#define RULE_VPN(op, ext)                                                                          \
+#define RULE_VPN(op, ext) RULE_VPN6(op, ext, "")
+#define RULE_VPN6(op, ext, ext6)                                                                   \
 	"{\"event\":\"rule\",\"seq\":1,\"op\":\"" op                                               \
 	"\",\"family\":\"ipv4-flow-vpn\",\"nlri\":\"0b0000fde80000000101080a\",\"ext\":\"" ext     \
-	"\",\"ext6\":\"\"}"
+	"\",\"ext6\":\"" ext6 "\"}"
 #define DISCARD "8006000000000000"
 #define RED     "0002fde800000009" /* target:65000:9 */
 #define BLUE    "0002fde80000000a"
+#define GREEN   "0002fde800000009000000000000000000000009" /* target:[fde8:0:9::]:9 */
+#define OTHER   "0002fde800000009000000000000000000000008"
 #define A       "0301080a" /* destination 10.0.0.0/8 */
 #define B       "0301080b"
 
@@ -372,24 +375,28 @@ static void test_a_monitored_source_is_told_to_accept(void **state)
 	assert_int_equal(rule_for(p, 10)->source, 1);
 }
 
-static const uint8_t red_and_blue[][8] = { { 0, 2, 0xfd, 0xe8, 0, 0, 0, 9 },
-					   { 0, 2, 0xfd, 0xe8, 0, 0, 0, 10 } };
+static const struct flow_target red_and_blue[] = { { 8, { 0, 2, 0xfd, 0xe8, 0, 0, 0, 9 } },
+						   { 8, { 0, 2, 0xfd, 0xe8, 0, 0, 0, 10 } } };
+/* The first eight octets of an IPv6 target are those of red. */
+static const struct flow_target green[] = { { 20, { 0, 2, 0xfd, 0xe8, 0, 0, 0, 9, [19] = 9 } } };
 
-/* As the options have them; in the kernel their numbers are 3, 7 and 9.  The last has no interface.
- */
+/* As the options have them; in the kernel their numbers are 3, 7, 9 and 4.  The third has no
+ * interface. */
 static const struct enforce_vrf vrfs[] = {
 	{ .name = "red", .import_count = 1, .imports = red_and_blue, .interface_count = 1 },
 	{ .name = "both", .import_count = 2, .imports = red_and_blue, .interface_count = 1 },
 	{ .name = "elsewhere", .import_count = 2, .imports = red_and_blue },
+	{ .name = "green", .import_count = 1, .imports = green, .interface_count = 1 },
 };
 
 static void with_vrfs(struct play *p)
 {
-	p->feed.vrf_count = 3;
+	p->feed.vrf_count = 4;
 	p->feed.vrfs = vrfs;
 	p->rules.vrf[0] = 3;
 	p->rules.vrf[1] = 7;
 	p->rules.vrf[2] = 9;
+	p->rules.vrf[3] = 4;
 }
 
 /* Bit v: VRF v wants the rule; bit 0: no VRF does. */
@@ -424,6 +431,23 @@ static void test_a_vpn_rule_is_for_the_vrfs_that_import_it(void **state)
 	assert_int_equal(wanted_in(p), 1 << 3 | 1 << 7);
 	say(p, RULE_VPN("remove", ""));
 	assert_int_equal(wanted_in(p), 0);
+}
+
+/* RFC 5701: in an attribute of their own. */
+static void test_a_target_of_20_octets_is_a_target(void **state)
+{
+	struct play *p = *state;
+
+	with_vrfs(p);
+	snapshot(p, HELLO("e1", "true"), RULE_VPN6("add", DISCARD, GREEN));
+	assert_int_equal(wanted_in(p), 1 << 4);
+	say(p, BEGIN("false"));
+	say(p, RULE_VPN6("add", DISCARD, OTHER GREEN));
+	assert_int_equal(wanted_in(p), 1 << 4);
+	say(p, RULE_VPN6("add", DISCARD BLUE, GREEN));
+	assert_int_equal(wanted_in(p), 1 << 4 | 1 << 7);
+	say(p, RULE_VPN6("add", DISCARD, OTHER));
+	assert_int_equal(wanted_in(p), 1);
 }
 
 static void test_targets_mean_nothing_without_vrfs(void **state)
@@ -468,6 +492,7 @@ int main(void)
 		PLAY(test_a_begin_inside_a_change_puts_nothing_in_force),
 		PLAY(test_a_monitored_source_is_told_to_accept),
 		PLAY(test_a_vpn_rule_is_for_the_vrfs_that_import_it),
+		PLAY(test_a_target_of_20_octets_is_a_target),
 		PLAY(test_targets_mean_nothing_without_vrfs),
 		PLAY(test_an_unknown_event_is_passed_over),
 	};

@@ -137,14 +137,17 @@ static void test_redirects_go_to_their_address(void **state)
 /* The first that imports the target and has a place. */
 static void test_redirects_go_to_their_vrf(void **state)
 {
-	static const uint8_t both[8] = { 0, 2, 0xfd, 0xe8, 0, 0, 0, 9 };
-	static const uint8_t second[8] = { 1, 2, 192, 0, 2, 1, 0, 9 };
-	static const uint8_t of_second[2][8] = { { 1, 2, 192, 0, 2, 1, 0, 9 },
-						 { 0, 2, 0xfd, 0xe8, 0, 0, 0, 9 } };
+	static const struct flow_target both = { 8, { 0, 2, 0xfd, 0xe8, 0, 0, 0, 9 } };
+	static const struct flow_target second[] = {
+		{ 8, { 1, 2, 192, 0, 2, 1, 0, 9 } },
+		{ 20, { 0, 2, 0x20, 0x01, 0x0d, 0xb8, [17] = 1, [19] = 9 } },
+	};
+	static const struct flow_target of_second[] = { { 8, { 1, 2, 192, 0, 2, 1, 0, 9 } },
+							{ 8, { 0, 2, 0xfd, 0xe8, 0, 0, 0, 9 } } };
 	const struct plan_vrf vrfs[] = {
 		{ .name = "idle", .import_count = 1, .imports = &both, .place = -1 },
 		{ .name = "red", .import_count = 2, .imports = of_second, .place = 5 },
-		{ .name = "blue", .import_count = 1, .imports = &second, .place = 6 },
+		{ .name = "blue", .import_count = 2, .imports = second, .place = 6 },
 	};
 	struct plan_able able = { .vrf_count = 3, .vrfs = vrfs };
 	struct flow_actions a = { .redirect = FLOW_REDIRECT_RT, .route_target_len = 8 };
@@ -165,6 +168,13 @@ static void test_redirects_go_to_their_vrf(void **state)
 	assert_int_equal(t.place, 5);
 	a.route_target[0] = 0x80; /* the same octets of another form */
 	assert_false(plan_then_make(&able, FLOW_IPV4, &a, &t, &e));
+	a.route_target_len = 20; /* RFC 8956 6.1 */
+	memcpy(a.route_target, (uint8_t[20]){ 0, 13, 0x20, 0x01, 0x0d, 0xb8, [17] = 1, [19] = 9 },
+	       20);
+	assert_true(plan_then_make(&able, FLOW_IPV6, &a, &t, &e));
+	assert_int_equal(t.place, 6);
+	a.route_target[19] = 8;
+	assert_false(plan_then_make(&able, FLOW_IPV6, &a, &t, &e));
 }
 
 static void test_what_was_written_reads_back_equal(void **state)

@@ -540,10 +540,8 @@ static void test_a_node_that_is_gone(void **state)
 	assert_string_equal(k->fault, "no packet finds it");
 }
 
-static void test_a_source_that_is_not_tried(void **state)
+static void add_sources(struct kernel *k)
 {
-	struct kernel *k = *state;
-
 	for (uint32_t slot = 1; slot <= 3; slot++) {
 		uint8_t octets[] = { 1, 24, 192, 0, 2, 2, 24, 198, 51, (uint8_t)slot };
 
@@ -553,10 +551,40 @@ static void test_a_source_that_is_not_tried(void **state)
 	commit(k);
 	look(k);
 	assert_int_equal(k->faults, 0);
-	node_of(k, XDP_MASK_IPV4 + 24, 0xc0000200)->sources = 0;
+}
+
+static void expect_no_source(struct kernel *k)
+{
 	look(k);
 	assert_int_equal(k->faults, 3);
 	assert_string_equal(k->fault, "packets do not get to its source");
+}
+
+static void test_a_source_that_is_not_tried(void **state)
+{
+	struct kernel *k = *state;
+
+	add_sources(k);
+	node_of(k, XDP_MASK_IPV4 + 24, 0xc0000200)->sources = 0;
+	expect_no_source(k);
+}
+
+static void test_sources_that_are_not_seen(void **state)
+{
+	struct kernel *k = *state;
+
+	add_sources(k);
+	memset(k->t->source_seen, 0, sizeof(k->t->source_seen));
+	expect_no_source(k);
+}
+
+static void test_sources_of_a_tier_that_is_not_looked_for(void **state)
+{
+	struct kernel *k = *state;
+
+	add_sources(k);
+	k->t->source_tiers = 0;
+	expect_no_source(k);
 }
 
 static void test_a_changed_full_test(void **state)
@@ -592,6 +620,8 @@ int main(void)
 		CASE(test_a_filter_that_is_too_narrow),
 		CASE(test_a_node_that_is_gone),
 		CASE(test_a_source_that_is_not_tried),
+		CASE(test_sources_that_are_not_seen),
+		CASE(test_sources_of_a_tier_that_is_not_looked_for),
 		CASE(test_a_changed_full_test),
 	};
 

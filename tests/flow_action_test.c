@@ -140,6 +140,15 @@ static struct flow_actions actions(const char *ext, const char *ext6, const char
 
 /* ---- route targets -------------------------------------------------------------------------- */
 
+/* Of 8 octets or 20. */
+static struct flow_actions redirect_by(const char *hex)
+{
+	uint8_t octets[20];
+
+	return hex_octets(hex, octets, sizeof(octets)) == 8 ? actions(hex, "", NULL)
+							    : actions("", hex, NULL);
+}
+
 static void route_targets_go_both_ways(void **state)
 {
 	static const struct {
@@ -152,8 +161,31 @@ static void route_targets_go_both_ways(void **state)
 		{ "target:70000:9", "0202 00011170 0009", "8208 00011170 0009",
 		  "8208 00011170 0008" },
 		{ "target:1L:9", "0202 00000001 0009", "8208 00000001 0009", "8008 0001 00000009" },
+		{ "target:[2001:db8::1]:9", "0002 20010db8000000000000000000000001 0009",
+		  "000d 20010db8000000000000000000000001 0009",
+		  "000d 20010db8000000000000000000000001 0008" },
+		{ "target:[::]:0", "0002 00000000000000000000000000000000 0000",
+		  "000d 00000000000000000000000000000000 0000", "8008 0000 00000000" },
+		{ "target:0:0", "0002 0000 00000000", "8008 0000 00000000",
+		  "000d 00000000000000000000000000000000 0000" },
 	};
-	uint8_t want[8], got[8];
+	static const char *const none[] = {
+		"65000:9",
+		"target:",
+		"target:65000",
+		"target:65536:65536",
+		"target:[",
+		"target:[]:9",
+		"target:[2001:db8::1]",
+		"target:[2001:db8::1]9",
+		"target:[2001:db8::1]:",
+		"target:[2001:db8::1]:65536",
+		"target:[2001:db8::1] :9",
+		"target:[192.0.2.1]:9",
+		"target:2001:db8::1:9",
+	};
+	uint8_t want[20];
+	struct flow_target got;
 	struct flow_actions a;
 
 	(void)state;
@@ -161,22 +193,20 @@ static void route_targets_go_both_ways(void **state)
 		char text[64];
 		struct str s = str_over(text, sizeof(text));
 
-		assert_int_equal(hex_octets(rows[i].octets, want, sizeof(want)), 8);
-		assert_true(flow_target_parse(rows[i].text, strlen(rows[i].text), got));
-		assert_memory_equal(got, want, 8);
-		flow_target_print(got, &s);
+		assert_true(flow_target_parse(rows[i].text, strlen(rows[i].text), &got));
+		assert_int_equal(hex_octets(rows[i].octets, want, sizeof(want)), got.len);
+		assert_memory_equal(got.octets, want, got.len);
+		flow_target_print(&got, &s);
 		assert_string_equal(text, rows[i].text);
-		a = actions(rows[i].redirect, "", NULL);
+		a = redirect_by(rows[i].redirect);
 		assert_true(flow_target_named(&a, got));
-		a = actions(rows[i].others, "", NULL);
+		a = redirect_by(rows[i].others);
 		assert_false(flow_target_named(&a, got));
 	}
 	a = actions("8006 0000 00000000", "", NULL);
 	assert_false(flow_target_named(&a, got));
-	assert_false(flow_target_parse("65000:9", 7, got));
-	assert_false(flow_target_parse("target:", 7, got));
-	assert_false(flow_target_parse("target:65000", 12, got));
-	assert_false(flow_target_parse("target:65536:65536", 18, got));
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		assert_false(flow_target_parse(none[i], strlen(none[i]), &got));
 }
 
 static void nothing_means_accept(void **state)

@@ -92,8 +92,8 @@ struct conf_vrf {
 	char name[64];
 	unsigned line;
 	size_t import_count;
-	uint8_t imports[CONF_VRF_TARGETS_MAX][8]; /* route targets, RFC 4360 4 */
-	size_t interface_count;                   /* packets that come in there belong to the VRF */
+	struct flow_target imports[CONF_VRF_TARGETS_MAX];
+	size_t interface_count; /* packets that come in there belong to the VRF */
 	char interfaces[CONF_VRF_INTERFACES_MAX][16];
 	/* Where a redirect to it goes: a routing table of the kernel's, or out of an interface. */
 	uint32_t table;    /* 0: none */

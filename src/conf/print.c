@@ -234,7 +234,7 @@ static void put_vrf(const struct out *o, const struct conf_vrf *v)
 	for (size_t i = 0; i < v->import_count; i++) {
 		struct str s = str_over(text, sizeof(text));
 
-		flow_target_print(v->imports[i], &s);
+		flow_target_print(&v->imports[i], &s);
 		put(o, "\t\timport %s;\n", text);
 	}
 	for (size_t i = 0; i < v->interface_count; i++)

@@ -26,12 +26,27 @@ static bool read_list(struct reader *r, const struct statement *s, struct conf_v
 	return read_end(r, s);
 }
 
+/* The brackets of target:[2001:db8::1]:9 are words of their own; together they are one piece of the
+ * file, and with a blank between them they are no target. */
+static bool read_target(struct reader *r, struct flow_target *ret)
+{
+	const char *text = r->l.word.text;
+	unsigned more = word_is(&r->l.word, "target:") ? 4 : 0;
+	struct lex before = r->l;
+
+	while (more-- > 0)
+		lex_next(&r->l);
+	if (flow_target_parse(text, (size_t)(r->l.word.text - text) + r->l.word.len, ret))
+		return true;
+	r->l = before;
+	return false;
+}
+
 static bool add_import(struct reader *r, const struct statement *s, struct conf_vrf *to)
 {
 	if (to->import_count == CONF_VRF_TARGETS_MAX)
 		return lex_fail(&r->l, r->e, "%s: more than %d:", s->name, CONF_VRF_TARGETS_MAX);
-	if (!has_word(r) ||
-	    !flow_target_parse(r->l.word.text, r->l.word.len, to->imports[to->import_count]))
+	if (!has_word(r) || !read_target(r, &to->imports[to->import_count]))
 		return expected(r, s, "a route target such as 'target:65000:9'");
 	to->import_count++;
 	lex_next(&r->l);
@@ -108,11 +123,18 @@ static bool vrf_table(struct reader *r, const struct statement *s, void *into)
 static bool vrf_redirect(struct reader *r, const struct statement *s, void *into)
 {
 	struct conf_vrf *to = into;
+	struct word at;
 
 	if (!lex_is(&r->l, "interface"))
 		return expected(r, s, "'interface'");
 	lex_next(&r->l);
-	return read_interface(r, s, to->redirect) && read_end(r, s);
+	at = r->l.word;
+	if (!read_interface(r, s, to->redirect))
+		return false;
+	if (strchr(to->redirect, '*') != NULL)
+		return fail_at(r, &at, "redirect: %s is a pattern, and packets go to one interface",
+			       to->redirect);
+	return read_end(r, s);
 }
 
 static const struct statement vrf_statements[] = {

@@ -3,7 +3,7 @@
  *
  * The walk over the tables of xdp_tables.h.  The functions that are not static are verified by the
  * kernel one by one, each for any argument.  Eight of them may stand on each other: the program,
- * lengths, sources, list, block, candidates, extra, spans.  The way to a destination's first rule
+ * one, sources, list, block, candidates, extra, spans.  The way to a destination's first rule
  * is kept in one piece: a return costs 10 ns where returns are made safe.
  *
  * A rule that says to go on (RFC 8955 7.3) is taken down where it matches, and the search goes on
@@ -60,6 +60,11 @@ struct {
 } hg_vrfs SEC(".maps");
 
 #define LOOKUP_NONE 0xffffffffU
+
+enum {
+	LOOKUP_IPV4_NEAR = 6,
+	LOOKUP_IPV6_NEAR = 3
+};
 
 /* The number of the lowest bit; there is one.  BPF has no instruction for it. */
 static __always_inline __u32 lookup_lowest(__u64 x)
@@ -146,19 +151,24 @@ __attribute__((noinline)) __u32 lookup_probe(__u64 a, __u64 b, __u32 mask, __u32
 	return 0;
 }
 
-/* The same for IPv4.  Most nodes are where their hash says, and a call costs more than the look. */
-static __always_inline __u32 lookup_near(__u64 address, __u32 mask, __u32 parent)
+/* The same in one piece with its caller: most nodes are where their hash says, and a call costs
+ * more than the look. */
+static __always_inline __u32 lookup_near(__u64 a, __u64 b, __u32 mask, __u32 parent)
 {
-	__u64 hash = xdp_hash(address, 0, mask, parent, hg_tables.seed);
+	__u64 hash = xdp_hash(a, b, mask, parent, hg_tables.seed);
+	__u32 ipv6 = (mask & ~XDP_MASK_SOURCE) >= XDP_MASK_IPV6;
+	__u32 key = ipv6 ? (__u32)(hash >> 32) : (__u32)a;
 	__u32 number = MATCH_INDEX((__u32)hash & hg_tables.node_mask, XDP_NODES);
 	const struct xdp_node *n = &hg_tables.node[number];
 	__u32 there = MATCH_READ(n->mask);
+	__u64 differs;
 
-	if (there == 0)
-		return 0;
-	if (there == mask && n->key == (__u32)address && n->parent == parent)
+	differs = (there ^ mask) | (n->key ^ key) | (n->parent ^ parent);
+	if (ipv6)
+		differs |= (n->address[0] ^ a) | (n->address[1] ^ b);
+	if (differs == 0)
 		return number;
-	return lookup_probe(address, 0, mask, parent);
+	return there == 0 ? 0 : lookup_probe(a, b, mask, parent);
 }
 
 /* Up to XDP_RUN records from first on: the slot of the first that matches. */
@@ -337,6 +347,12 @@ static __always_inline __u32 lookup_own(__u32 node, struct xdp_packet *p)
 			   node, p);
 }
 
+/* Does the node's list have rules that may match the packet? */
+static __always_inline int lookup_may(const struct xdp_node *n, const struct xdp_packet *p)
+{
+	return (MATCH_READ(n->filter) & p->bits) == p->bits;
+}
+
 /* The rules of a destination that have a source as well. */
 __attribute__((noinline)) __u32 lookup_sources(__u32 node, struct xdp_packet *p)
 {
@@ -362,7 +378,7 @@ __attribute__((noinline)) __u32 lookup_sources(__u32 node, struct xdp_packet *p)
 		if (found == 0)
 			continue;
 		n = &hg_tables.node[MATCH_INDEX(found, XDP_NODES)];
-		if (!(MATCH_READ(n->filter) >> (p->bit & 63) & 1))
+		if (!lookup_may(n, p))
 			continue;
 		slot = lookup_list(MATCH_READ(n->list), found, p);
 		if (slot != LOOKUP_NONE)
@@ -371,48 +387,91 @@ __attribute__((noinline)) __u32 lookup_sources(__u32 node, struct xdp_packet *p)
 	return LOOKUP_NONE;
 }
 
-/* A destination's node, all of it.  IPv6 has its first rule looked at by a call, for the stack's
- * sake. */
-static __always_inline __u32 lookup_node(__u32 family, __u32 node, struct xdp_packet *p)
+static __always_inline __u64 lookup_seen(enum xdp_tier tier, const struct xdp_packet *p)
+{
+	__u32 bit = xdp_seen(tier, p->source[0], hg_tables.seed);
+	__u64 word = hg_tables.source_seen[MATCH_INDEX(bit / 64, XDP_SEEN / 64)];
+
+	return (word >> (bit & 63) & 1) << tier;
+}
+
+/* May any source prefix be the packet's?  Of most packets none is, and nodes with sources need not
+ * be asked for theirs.  No branches, of which the verifier would walk each. */
+static __always_inline __u64 lookup_from(__u32 family, const struct xdp_packet *p)
+{
+	__u64 seen = family == XDP_IPV4
+			     ? 1ULL << XDP_TIER_IPV4_ANY | lookup_seen(XDP_TIER_IPV4_24, p) |
+				       lookup_seen(XDP_TIER_IPV4_16, p)
+			     : 1ULL << XDP_TIER_IPV6_ANY | lookup_seen(XDP_TIER_IPV6_64, p) |
+				       lookup_seen(XDP_TIER_IPV6_48, p) |
+				       lookup_seen(XDP_TIER_IPV6_32, p);
+
+	return MATCH_READ(hg_tables.source_tiers) & seen;
+}
+
+/* A destination's node, all of it.  in_place: its first rule is looked at here, and not by a call,
+ * which takes time; IPv6 has not the stack for it. */
+static __always_inline __u32 lookup_node(__u32 family, int in_place, __u32 node,
+					 struct xdp_packet *p)
 {
 	const struct xdp_node *n = &hg_tables.node[MATCH_INDEX(node, XDP_NODES)];
 	__u32 slot;
 
-	if (!(MATCH_READ(n->filter) >> (p->bit & 63) & 1))
-		return LOOKUP_NONE;
-	if (MATCH_READ(n->sources) != 0) {
+	if (MATCH_READ(n->sources) != 0 && lookup_from(family, p)) {
 		slot = lookup_sources(node, p);
 		if (slot != LOOKUP_NONE)
 			return slot;
 	}
-	return family == XDP_IPV4 ? lookup_own(node, p) : lookup_list(MATCH_READ(n->list), node, p);
+	if (!lookup_may(n, p))
+		return LOOKUP_NONE;
+	return in_place ? lookup_own(node, p) : lookup_list(MATCH_READ(n->list), node, p);
 }
 
 /* The destination under this mask, if there is one. */
-static __always_inline __u32 lookup_mask(__u32 family, __u32 mask, struct xdp_packet *p)
+static __always_inline __u32 lookup_mask(__u32 family, int in_place, __u32 mask,
+					 struct xdp_packet *p)
 {
 	const struct xdp_mask *m = &hg_tables.mask[MATCH_INDEX(mask, XDP_MASKS)];
-	__u64 address = p->destination[0] & m->word[0];
-	__u32 found = family == XDP_IPV4 ? lookup_near(address, mask, p->root)
-					 : lookup_probe(address, p->destination[1] & m->word[1],
-							mask, p->root);
+	__u32 found = lookup_near(p->destination[0] & m->word[0], p->destination[1] & m->word[1],
+				  mask, p->root);
 
-	return found != 0 ? lookup_node(family, found, p) : LOOKUP_NONE;
+	return found != 0 ? lookup_node(family, in_place, found, p) : LOOKUP_NONE;
 }
 
-/* The destinations with these lengths: bit b is mask number last - b.  For IPv4 in one piece with
- * the program. */
+/* The same, verified once, and with as little of the stack as can be. */
+__attribute__((noinline)) __u32 lookup_one(__u32 mask, struct xdp_packet *p)
+{
+	const struct xdp_mask *m = &hg_tables.mask[MATCH_INDEX(mask, XDP_MASKS)];
+	__u32 found;
+
+	if (p == NULL)
+		return LOOKUP_NONE;
+	found = lookup_probe(p->destination[0] & m->word[0], p->destination[1] & m->word[1], mask,
+			     p->root);
+	return found != 0 ? lookup_node(p->family, 0, found, p) : LOOKUP_NONE;
+}
+
+/* The destinations with these lengths: bit b is mask number last - b.  Most packets have few, which
+ * are looked at in one piece with the program; the verifier would have no time for all. */
 static __always_inline __u32 lookup_each(__u32 family, __u64 lengths, __u32 last,
 					 struct xdp_packet *p)
 {
-	__u32 most = family == XDP_IPV4 ? 33 : 64;
+	for (__u32 i = 0; i < (family == XDP_IPV4 ? LOOKUP_IPV4_NEAR : LOOKUP_IPV6_NEAR); i++) {
+		__u32 slot;
 
-	for (__u32 i = 0; i < most; i++) {
+		if (lengths == 0)
+			return LOOKUP_NONE;
+		slot = lookup_mask(family, family == XDP_IPV4, last - lookup_lowest(lengths), p);
+		if (slot != LOOKUP_NONE)
+			return slot;
+		lengths &= lengths - 1;
+	}
+	for (__u32 i = 0; i < 64; i++) {
 		__u32 slot;
 
 		if (lengths == 0)
 			break;
-		slot = lookup_mask(family, last - lookup_lowest(lengths), p);
+		slot = lookup_one(last - lookup_lowest(lengths), p);
 		if (slot != LOOKUP_NONE)
 			return slot;
 		lengths &= lengths - 1;
@@ -420,18 +479,7 @@ static __always_inline __u32 lookup_each(__u32 family, __u64 lengths, __u32 last
 	return LOOKUP_NONE;
 }
 
-__attribute__((noinline)) __u32 lookup_lengths(__u64 lengths, __u32 last, struct xdp_packet *p)
-{
-	return p != NULL ? lookup_each(XDP_IPV6, lengths, last, p) : LOOKUP_NONE;
-}
-
-/* IPv6: the destinations of a cell's lengths.  Most cells have none. */
-static __always_inline __u32 lookup_cell(__u64 lengths, __u32 last, struct xdp_packet *p)
-{
-	return lengths != 0 ? lookup_lengths(lengths, last, p) : LOOKUP_NONE;
-}
-
-/* IPv6: the destinations of a set of masks, those with an offset. */
+/* IPv6: the destinations of masks that no cell knows. */
 static __always_inline __u32 lookup_set(__u32 number, struct xdp_packet *p)
 {
 	const struct xdp_set *set = &hg_tables.set[MATCH_INDEX(number, XDP_SETS)];
@@ -442,7 +490,7 @@ static __always_inline __u32 lookup_set(__u32 number, struct xdp_packet *p)
 
 		if (i >= count)
 			break;
-		slot = lookup_lengths(1, set->mask[i], p);
+		slot = lookup_one(set->mask[i], p);
 		if (slot != LOOKUP_NONE)
 			return slot;
 	}
@@ -465,17 +513,28 @@ static __always_inline __u32 lookup_ipv4(struct xdp_packet *p)
 			  MATCH_READ(hg_tables.ipv4_deep[MATCH_INDEX(
 				  block << 8 | (address >> 8 & 0xff), XDP_DEEP)]);
 	if (XDP_FAULT == XDP_FAULT_ORDER) {
-		slot = lookup_node(XDP_IPV4, p->root, p);
+		slot = lookup_node(XDP_IPV4, 1, p->root, p);
 		if (slot != LOOKUP_NONE)
 			return slot;
 	}
 	slot = lookup_each(XDP_IPV4, lengths, XDP_MASK_IPV4 + 32, p);
-	return slot != LOOKUP_NONE ? slot : lookup_node(XDP_IPV4, p->root, p);
+	return slot != LOOKUP_NONE ? slot : lookup_node(XDP_IPV4, 1, p->root, p);
+}
+
+/* The lengths from 1 to 64 that exist around this address: bit 64 - n. */
+static __always_inline __u64 lookup_lengths_to_64(__u64 first, __u64 seed)
+{
+	__u64 from_48 = MATCH_READ(hg_tables.ipv6_48[xdp_ipv6_cell(first, 48, seed)]);
+	__u64 from_40 = MATCH_READ(hg_tables.ipv6_40[xdp_ipv6_cell(first, 40, seed)]);
+	__u64 from_32 = MATCH_READ(hg_tables.ipv6_32[xdp_ipv6_cell(first, 32, seed)]);
+	__u64 from_1 = MATCH_READ(hg_tables.ipv6_short);
+
+	return from_48 | from_40 << 17 | from_32 << 25 | from_1 << 33;
 }
 
 static __always_inline __u32 lookup_ipv6(struct xdp_packet *p)
 {
-	__u64 seed = hg_tables.seed, first;
+	__u64 seed = hg_tables.seed, first, lengths;
 	__u32 slot, set;
 
 	for (int i = 0; i < 2; i++) {
@@ -484,30 +543,29 @@ static __always_inline __u32 lookup_ipv6(struct xdp_packet *p)
 	}
 	first = p->destination[0];
 	if (XDP_FAULT == XDP_FAULT_ORDER) {
-		slot = lookup_node(XDP_IPV6, p->root, p);
+		slot = lookup_node(XDP_IPV6, 0, p->root, p);
 		if (slot != LOOKUP_NONE)
 			return slot;
 	}
-	slot = lookup_cell(MATCH_READ(hg_tables.ipv6_64[xdp_cell(first, seed)]),
-			   XDP_MASK_IPV6 + 128, p);
-	if (slot != LOOKUP_NONE)
-		return slot;
-	slot = lookup_cell(MATCH_READ(hg_tables.ipv6_48[xdp_cell(first >> 16, seed)]),
-			   XDP_MASK_IPV6 + 64, p);
-	if (slot != LOOKUP_NONE)
-		return slot;
-	slot = lookup_cell(MATCH_READ(hg_tables.ipv6_32[xdp_cell(first >> 32, seed)]) |
-				   MATCH_READ(hg_tables.ipv6_short),
-			   XDP_MASK_IPV6 + 47, p);
-	if (slot != LOOKUP_NONE)
-		return slot;
-	set = MATCH_READ(hg_tables.ipv6_offset);
+	lengths = MATCH_READ(hg_tables.ipv6_64[xdp_ipv6_cell(first, 65, seed)]);
+	if (lengths != 0) {
+		slot = lookup_each(XDP_IPV6, lengths, XDP_MASK_IPV6 + 128, p);
+		if (slot != LOOKUP_NONE)
+			return slot;
+	}
+	lengths = lookup_lengths_to_64(first, seed);
+	if (lengths != 0) {
+		slot = lookup_each(XDP_IPV6, lengths, XDP_MASK_IPV6 + 64, p);
+		if (slot != LOOKUP_NONE)
+			return slot;
+	}
+	set = MATCH_READ(hg_tables.ipv6_rest);
 	if (set != 0) {
 		slot = lookup_set(set, p);
 		if (slot != LOOKUP_NONE)
 			return slot;
 	}
-	return lookup_node(XDP_IPV6, p->root, p);
+	return lookup_node(XDP_IPV6, 0, p->root, p);
 }
 
 /* The VRF that the interface belongs to which the packet came in by; 0: none. */

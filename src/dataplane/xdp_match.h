@@ -75,7 +75,7 @@ static __always_inline int match_numeric(const struct xdp_rule *r, const struct 
 	for (int t = XDP_PROTOCOL; t <= XDP_LABEL; t++) {
 		if (!(r->has & numeric & 1u << t))
 			continue;
-		if (!match_spans(r, r->numeric[t].first, r->numeric[t].count, p->value[t]))
+		if (!match_spans(r, r->numeric[t].first, r->numeric[t].count, XDP_VALUE(p, t)))
 			return 0;
 	}
 	return 1;
@@ -85,8 +85,8 @@ static __always_inline int match_port(const struct xdp_rule *r, const struct xdp
 {
 	__u32 first = r->numeric[XDP_PORT].first, count = r->numeric[XDP_PORT].count;
 
-	return match_spans(r, first, count, p->value[XDP_SOURCE_PORT]) ||
-	       match_spans(r, first, count, p->value[XDP_DESTINATION_PORT]);
+	return match_spans(r, first, count, XDP_VALUE(p, XDP_SOURCE_PORT)) ||
+	       match_spans(r, first, count, XDP_VALUE(p, XDP_DESTINATION_PORT));
 }
 
 static __always_inline int match_flags(const struct xdp_rule *r, __u32 flags)
@@ -97,11 +97,11 @@ static __always_inline int match_flags(const struct xdp_rule *r, __u32 flags)
 /* All but the prefixes. */
 static __always_inline int match_rule(const struct xdp_rule *r, const struct xdp_packet *p)
 {
-	__u32 fragment = p->value[XDP_FRAGMENT];
+	__u32 fragment = XDP_VALUE(p, XDP_FRAGMENT);
 
 	if (r->has & 1u << XDP_FRAGMENT && (fragment > 15 || !(r->fragment >> (fragment & 15) & 1)))
 		return 0;
-	if (r->has & 1u << XDP_TCP_FLAGS && !match_flags(r, p->value[XDP_TCP_FLAGS]))
+	if (r->has & 1u << XDP_TCP_FLAGS && !match_flags(r, XDP_VALUE(p, XDP_TCP_FLAGS)))
 		return 0;
 	if (r->has & 1u << XDP_PORT && !match_port(r, p))
 		return 0;
@@ -122,10 +122,10 @@ __attribute__((noinline)) int match_extra(__u32 number, const struct xdp_packet 
 
 	if (p == NULL)
 		return 0;
-	label = p->value[XDP_LABEL];
-	source = p->value[XDP_SOURCE_PORT];
-	destination = p->value[XDP_DESTINATION_PORT];
-	if (XDP_FAULT != XDP_FAULT_COMPONENT && !(x->dscp >> (p->value[XDP_DSCP] & 63) & 1))
+	label = XDP_VALUE(p, XDP_LABEL);
+	source = XDP_VALUE(p, XDP_SOURCE_PORT);
+	destination = XDP_VALUE(p, XDP_DESTINATION_PORT);
+	if (XDP_FAULT != XDP_FAULT_COMPONENT && !(x->dscp >> (XDP_VALUE(p, XDP_DSCP) & 63) & 1))
 		return 0;
 	if (label < x->label_lo || label > x->label_hi)
 		return 0;
@@ -141,8 +141,8 @@ static __always_inline int match_record(const struct xdp_record *r, const struct
 	__u64 in = ((p->lanes | XDP_GUARDS) - r->lo) & (r->hi - p->lanes) & XDP_GUARDS;
 	__u64 differs = in ^ XDP_GUARDS;
 
-	differs |= (p->value[XDP_TCP_FLAGS] & r->flag_mask) ^ r->flag_value;
-	differs |= ~(r->fragments >> (p->value[XDP_FRAGMENT] & 31)) & 1;
+	differs |= (XDP_VALUE(p, XDP_TCP_FLAGS) & r->flag_mask) ^ r->flag_value;
+	differs |= ~(r->fragments >> (XDP_VALUE(p, XDP_FRAGMENT) & 31)) & 1;
 	if (differs != 0)
 		return 0;
 	return r->extra == 0 || match_extra(r->extra, p);
@@ -151,25 +151,26 @@ static __always_inline int match_record(const struct xdp_record *r, const struct
 /* The packet's fields as records want them. */
 static __always_inline void match_prepare(struct xdp_packet *p)
 {
-	__u32 protocol = p->value[XDP_PROTOCOL], length = p->value[XDP_PACKET_LENGTH];
-	__u32 source = p->value[XDP_SOURCE_PORT], destination = p->value[XDP_DESTINATION_PORT];
+	__u32 protocol = XDP_VALUE(p, XDP_PROTOCOL), length = XDP_VALUE(p, XDP_PACKET_LENGTH);
+	__u32 source = XDP_VALUE(p, XDP_SOURCE_PORT),
+	      destination = XDP_VALUE(p, XDP_DESTINATION_PORT);
 
 	if (protocol == XDP_ABSENT)
 		protocol = XDP_PROTOCOL_UNKNOWN;
 	if (source == XDP_ABSENT)
-		source = p->value[XDP_ICMP_TYPE] == XDP_ABSENT
+		source = XDP_VALUE(p, XDP_ICMP_TYPE) == XDP_ABSENT
 				 ? XDP_PORT_NOTHING
-				 : XDP_PORT_ICMP + p->value[XDP_ICMP_TYPE];
+				 : XDP_PORT_ICMP + XDP_VALUE(p, XDP_ICMP_TYPE);
 	if (destination == XDP_ABSENT)
-		destination = p->value[XDP_ICMP_CODE] == XDP_ABSENT
+		destination = XDP_VALUE(p, XDP_ICMP_CODE) == XDP_ABSENT
 				      ? XDP_PORT_NOTHING
-				      : XDP_PORT_ICMP + p->value[XDP_ICMP_CODE];
-	if (p->value[XDP_TCP_FLAGS] == XDP_ABSENT)
-		p->value[XDP_TCP_FLAGS] = XDP_FLAGS_NOTHING;
-	if (p->value[XDP_FRAGMENT] == XDP_ABSENT)
-		p->value[XDP_FRAGMENT] = XDP_FRAGMENT_UNKNOWN;
+				      : XDP_PORT_ICMP + XDP_VALUE(p, XDP_ICMP_CODE);
+	if (XDP_VALUE(p, XDP_TCP_FLAGS) == XDP_ABSENT)
+		XDP_VALUE(p, XDP_TCP_FLAGS) = XDP_FLAGS_NOTHING;
+	if (XDP_VALUE(p, XDP_FRAGMENT) == XDP_ABSENT)
+		XDP_VALUE(p, XDP_FRAGMENT) = XDP_FRAGMENT_UNKNOWN;
 	p->lanes = XDP_LANES(protocol, length, destination, source);
-	p->bit = xdp_filter_bit(protocol, source);
+	p->bits = xdp_filter_bits(protocol, source, destination);
 }
 
 #endif

@@ -37,21 +37,27 @@ enum {
 	XDP_PACKET_LENGTH = 10,
 	XDP_DSCP = 11,
 	XDP_FRAGMENT = 12,
-	XDP_LABEL = 13
+	XDP_LABEL = 13,
+
+	XDP_VALUES_OF_PACKET = XDP_LABEL - XDP_PROTOCOL + 1
 };
+
+/* A field by its component type; port has none of its own.  The stack is short: prefixes have no
+ * room here. */
+#define XDP_VALUE(p, type) ((p)->value[(type)-XDP_PROTOCOL])
 
 struct xdp_packet {
 	/* In network order, and in host order for the lookup; IPv4 in the first word. */
 	__u64 destination[2], source[2];
-	__u64 lanes;            /* the fields that most rules ask for, side by side: xdp_tables.h */
-	__u32 value[XDP_TYPES]; /* by component type; port has none of its own */
+	__u64 lanes; /* the fields that most rules ask for, side by side: xdp_tables.h */
+	__u64 bits;  /* of nodes' filters */
+	__u32 value[XDP_VALUES_OF_PACKET]; /* XDP_VALUE() of a component type */
 	__u32 family;
 	__u32 octets; /* of the packet, from its IP header on, that are there */
 	__u32 hops;   /* IPv6: the hop limit */
 	/* The reader's own: where the next header is and of what kind, where the packet ends, all
 	 * counted from the frame's start. */
 	__u32 at, end, next;
-	__u32 bit;       /* of nodes' filters */
 	__u32 root;      /* node of the VRF's rules without destination */
 	__u32 interface; /* that it came in by, where some interface is in a group */
 	/* The lookup's: slots of rules that matched and said to go on, in order; the verdict of the

@@ -27,6 +27,7 @@
 enum {
 	PARSE_TAGS_MAX = 2,
 	PARSE_EXTENSIONS_MAX = 8,
+	PARSE_LENGTH_MAX = 65535,
 	PARSE_TOTAL_MASK = 0x1ffff, /* above 40 + 65,535 */
 	PARSE_ETHERNET = 14,
 	PARSE_PORTS_END = 4, /* octets of a transport header */
@@ -95,39 +96,42 @@ __attribute__((noinline)) int parse_transport(hook_ctx *ctx, struct xdp_packet *
 
 	if (p == NULL)
 		return 0;
-	protocol = p->value[XDP_PROTOCOL];
+	protocol = XDP_VALUE(p, XDP_PROTOCOL);
 	icmp = p->family == XDP_IPV6 ? NEXT_ICMPV6 : NEXT_ICMP;
 	if (protocol == NEXT_TCP || protocol == NEXT_UDP) {
 		ports = parse_header(ctx, p, 4);
 		if (ports == NULL)
 			return 0;
-		p->value[XDP_SOURCE_PORT] = bpf_ntohs(ports[0]);
-		p->value[XDP_DESTINATION_PORT] = bpf_ntohs(ports[1]);
+		XDP_VALUE(p, XDP_SOURCE_PORT) = bpf_ntohs(ports[0]);
+		XDP_VALUE(p, XDP_DESTINATION_PORT) = bpf_ntohs(ports[1]);
 	}
 	if (protocol == NEXT_TCP) {
 		flags = parse_header(ctx, p, 14);
 		if (flags != NULL)
-			p->value[XDP_TCP_FLAGS] = bpf_ntohs(flags[6]) & 0x0fff;
+			XDP_VALUE(p, XDP_TCP_FLAGS) = bpf_ntohs(flags[6]) & 0x0fff;
 	}
 	if (protocol == icmp) {
 		octet = parse_header(ctx, p, 1);
 		if (octet != NULL)
-			p->value[XDP_ICMP_TYPE] = *octet;
+			XDP_VALUE(p, XDP_ICMP_TYPE) = *octet;
 		octet = parse_header(ctx, p, 2);
 		if (octet != NULL)
-			p->value[XDP_ICMP_CODE] = octet[1];
+			XDP_VALUE(p, XDP_ICMP_CODE) = octet[1];
 	}
 	return 0;
 }
 
-/* The packet ends where its length says or where the frame does; p->at is the IP header. */
-static __always_inline void parse_end(hook_ctx *ctx, struct xdp_packet *p, __u32 total)
+/* The packet ends where its length says or where the frame does; p->at is the IP header.  What the
+ * kernel merged into more octets than the length can say has none (BIG TCP). */
+static __always_inline void parse_end(hook_ctx *ctx, struct xdp_packet *p, __u32 total, __u32 least)
 {
 	__u32 there = hook_len(ctx) - p->at;
 
+	if (total == least && there > PARSE_LENGTH_MAX)
+		total = there;
 	p->octets = total < there ? total : there;
 	p->end = p->at + p->octets;
-	p->value[XDP_PACKET_LENGTH] = total;
+	XDP_VALUE(p, XDP_PACKET_LENGTH) = total < PARSE_TOTAL_MASK ? total : PARSE_TOTAL_MASK;
 }
 
 /* 0: no IPv4 packet that any rule matches (1). */
@@ -150,11 +154,11 @@ __attribute__((noinline)) int parse_ipv4(hook_ctx *ctx, struct xdp_packet *p)
 	p->family = XDP_IPV4;
 	*(__u32 *)p->source = ip->source;
 	*(__u32 *)p->destination = ip->destination;
-	p->value[XDP_DSCP] = ip->tos >> 2;
-	p->value[XDP_PROTOCOL] = ip->protocol;
-	p->value[XDP_FRAGMENT] =
+	XDP_VALUE(p, XDP_DSCP) = ip->tos >> 2;
+	XDP_VALUE(p, XDP_PROTOCOL) = ip->protocol;
+	XDP_VALUE(p, XDP_FRAGMENT) =
 		parse_fragment(offset, flags_offset & 0x2000, flags_offset & 0x4000);
-	parse_end(ctx, p, total);
+	parse_end(ctx, p, total, 0);
 	if (p->octets < header) /* cut short, or a total length below it */
 		return 0;
 	p->at += header;
@@ -185,8 +189,8 @@ __attribute__((noinline)) int parse_extension(hook_ctx *ctx, struct xdp_packet *
 	p->next = h[0];
 	if (kind == NEXT_FRAGMENT) {
 		offset_more = (__u32)h[2] << 8 | h[3];
-		if (p->value[XDP_FRAGMENT] == XDP_ABSENT)
-			p->value[XDP_FRAGMENT] =
+		if (XDP_VALUE(p, XDP_FRAGMENT) == XDP_ABSENT)
+			XDP_VALUE(p, XDP_FRAGMENT) =
 				parse_fragment(offset_more >> 3, offset_more & 1, 0);
 	}
 	if (octets > p->end - p->at)
@@ -209,11 +213,11 @@ static __always_inline void parse_chain(hook_ctx *ctx, struct xdp_packet *p)
 	}
 	if (parse_is_extension(p->next) && step != PARSE_DATA)
 		return; /* a ninth */
-	if (p->value[XDP_FRAGMENT] == XDP_ABSENT)
-		p->value[XDP_FRAGMENT] = 0;
+	if (XDP_VALUE(p, XDP_FRAGMENT) == XDP_ABSENT)
+		XDP_VALUE(p, XDP_FRAGMENT) = 0;
 	if (parse_is_extension(p->next))
 		return;
-	p->value[XDP_PROTOCOL] = p->next;
+	XDP_VALUE(p, XDP_PROTOCOL) = p->next;
 	if (step != PARSE_DATA)
 		parse_transport(ctx, p);
 }
@@ -237,11 +241,11 @@ __attribute__((noinline)) int parse_ipv6(hook_ctx *ctx, struct xdp_packet *p)
 	p->source[1] = ip->source[1];
 	p->destination[0] = ip->destination[0];
 	p->destination[1] = ip->destination[1];
-	p->value[XDP_DSCP] = word >> 22 & 0x3f;
-	p->value[XDP_LABEL] = word & 0xfffff;
+	XDP_VALUE(p, XDP_DSCP) = word >> 22 & 0x3f;
+	XDP_VALUE(p, XDP_LABEL) = word & 0xfffff;
 	p->next = ip->next;
 	p->hops = ip->hops;
-	parse_end(ctx, p, bpf_ntohs(ip->payload) + (__u32)sizeof(*ip));
+	parse_end(ctx, p, bpf_ntohs(ip->payload) + (__u32)sizeof(*ip), sizeof(*ip));
 	p->at += sizeof(*ip);
 	parse_chain(ctx, p);
 	return 1;
@@ -257,11 +261,11 @@ static __always_inline int parse_usual_ports(struct xdp_packet *p, const __be16 
 		return 0;
 	if (total < header + (next == NEXT_TCP ? PARSE_TCP_FLAGS_END : PARSE_PORTS_END))
 		return 0;
-	p->value[XDP_PROTOCOL] = next;
-	p->value[XDP_SOURCE_PORT] = bpf_ntohs(ports[0]);
-	p->value[XDP_DESTINATION_PORT] = bpf_ntohs(ports[1]);
+	XDP_VALUE(p, XDP_PROTOCOL) = next;
+	XDP_VALUE(p, XDP_SOURCE_PORT) = bpf_ntohs(ports[0]);
+	XDP_VALUE(p, XDP_DESTINATION_PORT) = bpf_ntohs(ports[1]);
 	if (next == NEXT_TCP)
-		p->value[XDP_TCP_FLAGS] = bpf_ntohs(ports[6]) & 0x0fff;
+		XDP_VALUE(p, XDP_TCP_FLAGS) = bpf_ntohs(ports[6]) & 0x0fff;
 	return 1;
 }
 
@@ -288,9 +292,9 @@ static __always_inline int parse_usual_ipv4(void *data, void *end, struct xdp_pa
 	p->family = XDP_IPV4;
 	*(__u32 *)p->source = ip->source;
 	*(__u32 *)p->destination = ip->destination;
-	p->value[XDP_DSCP] = ip->tos >> 2;
-	p->value[XDP_FRAGMENT] = fragment & 0x4000 ? FRAGMENT_DF : 0;
-	p->value[XDP_PACKET_LENGTH] = p->octets = total;
+	XDP_VALUE(p, XDP_DSCP) = ip->tos >> 2;
+	XDP_VALUE(p, XDP_FRAGMENT) = fragment & 0x4000 ? FRAGMENT_DF : 0;
+	XDP_VALUE(p, XDP_PACKET_LENGTH) = p->octets = total;
 	p->at = PARSE_ETHERNET + sizeof(*ip);
 	p->end = PARSE_ETHERNET + total;
 	return 1;
@@ -313,10 +317,10 @@ static __always_inline int parse_usual_ipv6(void *data, void *end, struct xdp_pa
 		p->source[i] = ip->source[i];
 		p->destination[i] = ip->destination[i];
 	}
-	p->value[XDP_DSCP] = word >> 22 & 0x3f;
-	p->value[XDP_LABEL] = word & 0xfffff;
-	p->value[XDP_FRAGMENT] = 0;
-	p->value[XDP_PACKET_LENGTH] = p->octets = total;
+	XDP_VALUE(p, XDP_DSCP) = word >> 22 & 0x3f;
+	XDP_VALUE(p, XDP_LABEL) = word & 0xfffff;
+	XDP_VALUE(p, XDP_FRAGMENT) = 0;
+	XDP_VALUE(p, XDP_PACKET_LENGTH) = p->octets = total;
 	p->hops = ip->hops;
 	p->at = PARSE_ETHERNET + sizeof(*ip);
 	p->end = PARSE_ETHERNET + total;
@@ -358,7 +362,7 @@ static __always_inline int parse_frame(hook_ctx *ctx, struct xdp_packet *p)
 {
 	__u32 type;
 
-	for (int t = 0; t < XDP_TYPES; t++)
+	for (int t = 0; t < XDP_VALUES_OF_PACKET; t++)
 		p->value[t] = XDP_ABSENT;
 	if (parse_usual(ctx, p))
 		return 1;

@@ -80,9 +80,9 @@ enum {
 /* The defaults that this packet belongs to, wherever it goes: bit d is default d. */
 static __always_inline __u32 spare_kinds(const struct xdp_packet *p)
 {
-	__u32 protocol = p->value[XDP_PROTOCOL];
-	__u32 from = p->value[XDP_SOURCE_PORT], to = p->value[XDP_DESTINATION_PORT];
-	__u32 type = p->value[XDP_ICMP_TYPE], code = p->value[XDP_ICMP_CODE];
+	__u32 protocol = XDP_VALUE(p, XDP_PROTOCOL);
+	__u32 from = XDP_VALUE(p, XDP_SOURCE_PORT), to = XDP_VALUE(p, XDP_DESTINATION_PORT);
+	__u32 type = XDP_VALUE(p, XDP_ICMP_TYPE), code = XDP_VALUE(p, XDP_ICMP_CODE);
 	__u32 kinds = 0;
 
 	/* Ports first: hardly any packet has them, which the CPU foresees. */

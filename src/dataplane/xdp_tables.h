@@ -12,7 +12,8 @@
  * nodes          a hash table with open addressing, by (masked address, mask number, parent)
  * ipv4           by the upper 16 bits of a destination: lengths that exist around there
  * ipv4_deep      blocks of 256, by the next 8 bits: which lengths from 17 on
- * ipv6           by a hash of the first 32, 48 or 64 bits: which lengths exist below
+ * ipv6           by a hash of the first 32, 40, 48 or 64 bits: which lengths exist below
+ * source_seen    by a hash of a source's first bits: is there any source prefix around there?
  *
  * A bit set of lengths has the longest in bit 0, so that the lowest bit is tried first.
  */
@@ -45,6 +46,7 @@ enum {
 	XDP_DEEP = 1 << 20, /* 256 for each block */
 	XDP_IPV4_CELLS = 1 << 16,
 	XDP_IPV6_CELLS = 1 << 16,
+	XDP_SEEN = 1 << 18, /* bits of source_seen */
 
 	/* Roots are the nodes of rules without destination: those of VRF v are xdp_root(v, family),
 	 * and VRF 0 is no VRF.  They lie apart, so that other nodes find room between them. */
@@ -64,8 +66,17 @@ enum {
 	XDP_LIST_INSIDE = 2,  /* one in the node, then count - 1 records */
 
 	XDP_LANES_OF_BLOCK = 4, /* protocol, length, destination, source */
-	XDP_CLASSES = 4,        /* of a filter, with XDP_CLASS_BITS each */
-	XDP_CLASS_BITS = 16,
+
+	/* Where each class of protocols begins in a filter, and how many bits of a hash it has. */
+	XDP_FILTER_TCP_SOURCE = 0,
+	XDP_FILTER_TCP_DESTINATION = 8,
+	XDP_FILTER_UDP_SOURCE = 24,
+	XDP_FILTER_UDP_DESTINATION = 40,
+	XDP_FILTER_ICMP = 56,  /* its type */
+	XDP_FILTER_OTHER = 60, /* the protocol */
+	XDP_FILTER_LOG_TCP_SOURCE = 3,
+	XDP_FILTER_LOG_PORTS = 4,
+	XDP_FILTER_LOG_REST = 2,
 
 	/* Lanes: their lowest bits.  Above each is a guard bit. */
 	XDP_LANE_PROTOCOL = 0,     /* 0..255; 256: unknown */
@@ -111,7 +122,7 @@ struct xdp_node {
 	__u16 sources; /* set of the source masks below; 0: none */
 	__u32 reserved;
 	__u64 list;
-	__u64 filter; /* over its rules and those of its sources */
+	__u64 filter; /* over its rules; those of its sources have their own */
 	union {
 		struct xdp_record inside; /* IPv4 */
 		__u64 address[2];         /* IPv6, masked */
@@ -149,12 +160,13 @@ struct xdp_ipv4_cell {
 
 struct xdp_tables {
 	__u64 seed;
-	__u64 ipv6_short;  /* lengths below 32: bit 47 - n */
-	__u32 ipv6_offset; /* set of masks with an offset, tried after those without */
-	__u32 node_mask;   /* nodes in use, less one */
-	__u32 grouped;     /* some interface is in a group */
-	__u32 vrfs;        /* some interface is in hg_vrfs */
-	__u32 reserved[9];
+	__u64 source_tiers; /* bit t: some source is of enum xdp_tier t */
+	__u32 ipv6_short;   /* lengths 1 to 31: bit 31 - n */
+	__u32 ipv6_rest;    /* set of masks: length 0, and those with an offset, tried last */
+	__u32 node_mask;    /* nodes in use, less one */
+	__u32 grouped;      /* some interface is in a group */
+	__u32 vrfs;         /* some interface is in hg_vrfs */
+	__u32 reserved[7];  /* nodes begin where a line of memory does */
 	struct xdp_node node[XDP_NODES];
 	struct xdp_record record[XDP_RECORDS];
 	struct xdp_extra extra[XDP_EXTRAS];
@@ -165,10 +177,15 @@ struct xdp_tables {
 	struct xdp_mask mask[XDP_MASKS];
 	struct xdp_ipv4_cell ipv4[XDP_IPV4_CELLS];
 	__u16 ipv4_deep[XDP_DEEP];     /* bit 32 - n */
-	__u64 ipv6_32[XDP_IPV6_CELLS]; /* lengths 32 to 47: bit 47 - n */
-	__u64 ipv6_48[XDP_IPV6_CELLS]; /* 48 to 64: bit 64 - n */
+	__u8 ipv6_32[XDP_IPV6_CELLS];  /* lengths 32 to 39: bit 39 - n */
+	__u8 ipv6_40[XDP_IPV6_CELLS];  /* 40 to 47: bit 47 - n */
+	__u32 ipv6_48[XDP_IPV6_CELLS]; /* 48 to 64: bit 64 - n */
 	__u64 ipv6_64[XDP_IPV6_CELLS]; /* 65 to 128: bit 128 - n */
+	__u64 source_seen[XDP_SEEN / 64];
 };
+
+_Static_assert(__builtin_offsetof(struct xdp_tables, node) % 64 == 0,
+	       "a node is one line of memory");
 
 /* A lane's value out of all of them. */
 static inline __attribute__((always_inline)) __u32 xdp_lane(__u64 lanes, __u32 lane)
@@ -201,17 +218,75 @@ static inline __attribute__((always_inline)) __u32 xdp_cell(__u64 bits, __u64 se
 	return (__u32)((bits ^ seed) * 0x9e3779b97f4a7c15ULL >> 48) & (XDP_IPV6_CELLS - 1);
 }
 
-/* The bit of a filter that packets with this protocol and source port (or ICMP type) have: some
- * rule below a node accepts one of them. */
-static inline __attribute__((always_inline)) __u32 xdp_filter_bit(__u32 protocol, __u32 source)
+/* Where the cells say whether IPv6 destinations of this length exist. */
+static inline __attribute__((always_inline)) __u32 xdp_ipv6_cell(__u64 first, __u32 length,
+								 __u64 seed)
 {
-	__u32 class = protocol == 6                     ? 0
-		      : protocol == 17                  ? 1
-		      : protocol == 1 || protocol == 58 ? 2
-							: 3;
-	__u32 value = class < 3 ? source : protocol;
+	__u32 bits = length > 64 ? 64 : length >= 48 ? 48 : length >= 40 ? 40 : 32;
 
-	return class * XDP_CLASS_BITS + (value * 0x9e3779b1U >> 28 & (XDP_CLASS_BITS - 1));
+	return xdp_cell(first >> (64 - bits), seed);
+}
+
+static inline __attribute__((always_inline)) __u32 xdp_ipv6_bit(__u32 length)
+{
+	__u32 last = length > 64    ? 128
+		     : length >= 48 ? 64
+		     : length >= 40 ? 47
+		     : length >= 32 ? 39
+				    : 31;
+
+	return last - length;
+}
+
+/* Sources by their length: how many of their first bits are looked up in source_seen. */
+enum xdp_tier {
+	XDP_TIER_IPV4_24,
+	XDP_TIER_IPV4_16,
+	XDP_TIER_IPV4_ANY, /* shorter: not looked up */
+	XDP_TIER_IPV6_64,
+	XDP_TIER_IPV6_48,
+	XDP_TIER_IPV6_32,
+	XDP_TIER_IPV6_ANY, /* shorter, or with an offset */
+	XDP_TIERS
+};
+
+/* The bit in source_seen of an address of this tier, of which first is the first word. */
+static inline __attribute__((always_inline)) __u32 xdp_seen(enum xdp_tier tier, __u64 first,
+							    __u64 seed)
+{
+	__u32 drop = tier == XDP_TIER_IPV4_24   ? 8
+		     : tier == XDP_TIER_IPV4_16 ? 16
+		     : tier == XDP_TIER_IPV6_48 ? 16
+		     : tier == XDP_TIER_IPV6_32 ? 32
+						: 0;
+
+	return (__u32)((((first >> drop) ^ seed) + tier) * 0x9e3779b97f4a7c15ULL >> 46) &
+	       (XDP_SEEN - 1);
+}
+
+/* A bit of a filter: the value's hash of so many bits, from the first one on. */
+static inline __attribute__((always_inline)) __u64 xdp_filter_bit(__u32 first, __u32 log,
+								  __u32 value)
+{
+	return 1ULL << (first + (value * 0x9e3779b1U >> (32 - log)));
+}
+
+/* The bits of a filter that packets with this protocol and these ports (or ICMP type and code)
+ * have.  A node's filter has all of them when one of its rules accepts such a packet. */
+static inline __attribute__((always_inline)) __u64 xdp_filter_bits(__u32 protocol, __u32 source,
+								   __u32 destination)
+{
+	if (protocol == 6)
+		return xdp_filter_bit(XDP_FILTER_TCP_SOURCE, XDP_FILTER_LOG_TCP_SOURCE, source) |
+		       xdp_filter_bit(XDP_FILTER_TCP_DESTINATION, XDP_FILTER_LOG_PORTS,
+				      destination);
+	if (protocol == 17)
+		return xdp_filter_bit(XDP_FILTER_UDP_SOURCE, XDP_FILTER_LOG_PORTS, source) |
+		       xdp_filter_bit(XDP_FILTER_UDP_DESTINATION, XDP_FILTER_LOG_PORTS,
+				      destination);
+	if (protocol == 1 || protocol == 58)
+		return xdp_filter_bit(XDP_FILTER_ICMP, XDP_FILTER_LOG_REST, source);
+	return xdp_filter_bit(XDP_FILTER_OTHER, XDP_FILTER_LOG_REST, protocol);
 }
 
 #endif

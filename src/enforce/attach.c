@@ -354,6 +354,14 @@ static bool attach_named(void *ctx, unsigned ifindex, const char *name, struct e
 	return find_attached(a, ifindex) != NULL || attach_one(a, ifindex, name, e);
 }
 
+static bool may_take_tc(const struct attach *a, const char *name)
+{
+	enum enforce_attach mode = mode_wanted(a, name);
+
+	return mode == ENFORCE_ATTACH_TC ||
+	       (mode == ENFORCE_ATTACH_AUTO && ifname_is_pattern(name));
+}
+
 /* The program for tc is loaded now where it may be asked for later, which is when no program can be
  * loaded any more. */
 static bool load_for_later(const struct attach *a, struct err *e)
@@ -361,9 +369,11 @@ static bool load_for_later(const struct attach *a, struct err *e)
 	const struct enforce_options *o = a->options;
 	bool may = false;
 
-	for (size_t i = 0; o->attach != NULL && i < o->interface_count; i++)
-		may |= o->attach[i] == ENFORCE_ATTACH_TC ||
-		       (o->attach[i] == ENFORCE_ATTACH_AUTO && ifname_is_pattern(o->interfaces[i]));
+	for (size_t i = 0; i < o->interface_count; i++)
+		may |= may_take_tc(a, o->interfaces[i]);
+	for (size_t v = 0; v < o->vrf_count; v++)
+		for (size_t i = 0; i < o->vrfs[v].interface_count; i++)
+			may |= may_take_tc(a, o->vrfs[v].interfaces[i]);
 	return !may || xdp_tc_program(a->xdp, NULL, e) >= 0;
 }
 
@@ -383,11 +393,26 @@ bool attach_start(struct attach *a, struct err *e)
 	return ok;
 }
 
+/* The link goes with an interface into another network namespace, where no rules of ours are meant
+ * to be. */
 static bool is_gone(const struct attach *a, const struct attached *from)
 {
+	char name[IF_NAMESIZE];
+
+	if (if_indextoname(from->ifindex, name) == NULL && errno == ENXIO)
+		return true;
 	if (from->mode == ENFORCE_ATTACH_TC)
 		return !attach_tc_is_there(a->pins, from->ifindex);
 	return link_ifindex(from->link) == 0;
+}
+
+static void forget(struct attach *a, struct attached *gone)
+{
+	drop(a, gone);
+	(void)xdp_monitor_interface(a->xdp, gone->ifindex, false);
+	(void)xdp_groups_interface(a->xdp, gone->ifindex, 0);
+	(void)vrf_interface(a->xdp, gone->ifindex, 0);
+	*gone = a->at[--a->count];
 }
 
 /* A filter anybody may take off; the interface is then attached to anew. */
@@ -396,18 +421,32 @@ static void forget_gone(struct attach *a)
 	char name[IF_NAMESIZE];
 
 	for (size_t i = a->count; i-- > 0;) {
-		const struct attached *gone = &a->at[i];
+		struct attached *gone = &a->at[i];
 
 		if (!is_gone(a, gone))
 			continue;
 		log_warning("interface %s: %s, and with it the rules there", gone->name,
 			    if_indextoname(gone->ifindex, name) != NULL ? "our filter is gone"
 									: "it is gone");
-		drop(a, gone);
-		(void)xdp_monitor_interface(a->xdp, gone->ifindex, false);
-		(void)xdp_groups_interface(a->xdp, gone->ifindex, 0);
-		(void)vrf_interface(a->xdp, gone->ifindex, 0);
-		a->at[i] = a->at[--a->count];
+		forget(a, gone);
+	}
+}
+
+/* What the file says of the name that they have now; one that is to be attached otherwise is
+ * attached to anew. */
+static void follow_names(struct attach *a)
+{
+	char name[IF_NAMESIZE];
+
+	for (size_t i = a->count; i-- > 0;) {
+		struct attached *at = &a->at[i];
+
+		if (if_indextoname(at->ifindex, name) == NULL || strcmp(name, at->name) == 0)
+			continue;
+		log_info("interface %s: was %s", name, at->name);
+		(void)snprintf(at->name, sizeof(at->name), "%s", name);
+		if (!may_stay(a, name, at->mode) || !tell_mode(a, at->ifindex, name))
+			forget(a, at);
 	}
 }
 
@@ -417,6 +456,7 @@ void attach_refresh(struct attach *a)
 	struct refusals now = { 0 };
 
 	forget_gone(a);
+	follow_names(a);
 	if (all == NULL)
 		return;
 	for (struct if_nameindex *i = all; i->if_index != 0; i++)

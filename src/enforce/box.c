@@ -319,37 +319,46 @@ static bool range_has(const struct ranges *r, uint32_t value)
 	return false;
 }
 
-/* Bits of packets with this protocol and one of these source ports. */
-static uint64_t filter_sources(uint32_t protocol, const struct ranges *source)
+/* Bits of packets that have one of these values. */
+static uint64_t filter_of(const struct ranges *r, uint32_t first, uint32_t log)
 {
 	uint64_t filter = 0, values = 0;
-	uint64_t all = ((UINT64_C(1) << XDP_CLASS_BITS) - 1)
-		       << xdp_filter_bit(protocol, 0) / XDP_CLASS_BITS * XDP_CLASS_BITS;
 
-	for (unsigned i = 0; i < source->count; i++)
-		values += range_at(source, i).hi - range_at(source, i).lo + UINT64_C(1);
+	for (unsigned i = 0; i < r->count; i++)
+		values += range_at(r, i).hi - range_at(r, i).lo + UINT64_C(1);
 	if (values > NARROW)
-		return all;
-	for (unsigned i = 0; i < source->count; i++)
-		for (uint32_t v = range_at(source, i).lo; v <= range_at(source, i).hi; v++)
-			filter |= UINT64_C(1) << xdp_filter_bit(protocol, v);
+		return ((UINT64_C(1) << (1U << log)) - 1) << first;
+	for (unsigned i = 0; i < r->count; i++)
+		for (uint32_t v = range_at(r, i).lo; v <= range_at(r, i).hi; v++)
+			filter |= xdp_filter_bit(first, log, v);
 	return filter;
 }
 
 static uint64_t filter_make(const struct ranges r[RANGES])
 {
-	static const uint32_t with_ports[] = { 6, 17, 1, 58 };
+	static const struct {
+		uint32_t protocol;
+		unsigned range;
+		uint32_t first, log;
+	} parts[] = {
+		{ 6, RANGE_SOURCE, XDP_FILTER_TCP_SOURCE, XDP_FILTER_LOG_TCP_SOURCE },
+		{ 6, RANGE_DESTINATION, XDP_FILTER_TCP_DESTINATION, XDP_FILTER_LOG_PORTS },
+		{ 17, RANGE_SOURCE, XDP_FILTER_UDP_SOURCE, XDP_FILTER_LOG_PORTS },
+		{ 17, RANGE_DESTINATION, XDP_FILTER_UDP_DESTINATION, XDP_FILTER_LOG_PORTS },
+		{ 1, RANGE_SOURCE, XDP_FILTER_ICMP, XDP_FILTER_LOG_REST },
+		{ 58, RANGE_SOURCE, XDP_FILTER_ICMP, XDP_FILTER_LOG_REST },
+	};
 	uint64_t filter = 0;
 
-	for (unsigned i = 0; i < sizeof(with_ports) / sizeof(with_ports[0]); i++)
-		if (range_has(&r[RANGE_PROTOCOL], with_ports[i]))
-			filter |= filter_sources(with_ports[i], &r[RANGE_SOURCE]);
+	for (unsigned i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (range_has(&r[RANGE_PROTOCOL], parts[i].protocol))
+			filter |= filter_of(&r[parts[i].range], parts[i].first, parts[i].log);
 	for (unsigned i = 0; i < r[RANGE_PROTOCOL].count; i++) {
 		struct flow_span s = range_at(&r[RANGE_PROTOCOL], i);
 
 		for (uint32_t v = s.lo; v <= s.hi; v++)
-			if (xdp_filter_bit(v, 0) >= 3 * XDP_CLASS_BITS)
-				filter |= UINT64_C(1) << xdp_filter_bit(v, 0);
+			if (xdp_filter_bits(v, 0, 0) >> XDP_FILTER_OTHER != 0)
+				filter |= xdp_filter_bits(v, 0, 0);
 	}
 	return filter;
 }

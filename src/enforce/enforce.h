@@ -68,7 +68,7 @@ struct enforce_source {
 struct enforce_vrf {
 	const char *name;
 	size_t import_count;
-	const uint8_t (*imports)[8]; /* route targets, RFC 4360 4 */
+	const struct flow_target *imports;
 	size_t interface_count;
 	const char (*interfaces)[16]; /* names, or patterns with `*` */
 	uint32_t table;               /* 0: none */

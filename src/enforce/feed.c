@@ -77,18 +77,30 @@ static bool read_nlri(const json_t *o, uint8_t room[FLOW_NLRI_MAX + 2], struct f
 	return rd_left(&r) == 0 || err_at(e, 0, 0, "octets behind the nlri");
 }
 
-static bool read_actions(const json_t *o, struct flow_actions *ret, struct err *e)
+/* Of a rule: of 8 octets, and of 20. */
+struct communities {
+	int n, n6;
+	uint8_t ext[FEED_EXT_OCTETS], ext6[FEED_EXT_OCTETS];
+};
+
+static bool read_communities(const json_t *o, struct communities *ret, struct err *e)
 {
-	static uint8_t ext[FEED_EXT_OCTETS], ext6[FEED_EXT_OCTETS];
+	ret->n = hex_pieces(o, "ext", 8, ret->ext);
+	ret->n6 = hex_pieces(o, "ext6", 20, ret->ext6);
+	return (ret->n >= 0 && ret->n6 >= 0) ||
+	       err_at(e, 0, 0, "a rule whose communities are no hex of whole communities");
+}
+
+static bool read_actions(const json_t *o, const struct communities *c, struct flow_actions *ret,
+			 struct err *e)
+{
 	const char *hop = text_of(o, "next-hop");
-	int n = hex_pieces(o, "ext", 8, ext), n6 = hex_pieces(o, "ext6", 20, ext6);
 	struct addr next_hop;
 
-	if (n < 0 || n6 < 0)
-		return err_at(e, 0, 0, "a rule whose communities are no hex of whole communities");
 	if (*hop != '\0' && !addr_parse(hop, strlen(hop), &next_hop))
 		return err_at(e, 0, 0, "a rule whose next-hop is no address");
-	flow_actions_read(ext, (size_t)n, ext6, (size_t)n6, *hop != '\0' ? &next_hop : NULL, ret);
+	flow_actions_read(c->ext, (size_t)c->n, c->ext6, (size_t)c->n6,
+			  *hop != '\0' ? &next_hop : NULL, ret);
 	return true;
 }
 
@@ -181,15 +193,23 @@ static bool want(struct feed *f, const struct flow_nlri *n, unsigned vrf, uint32
 	return true;
 }
 
-/* One that has no interface is there for others to redirect to. */
-static bool imports(const struct enforce_vrf *v, const uint8_t *ext, size_t n)
+static bool has_target(const struct communities *c, const struct flow_target *t)
 {
-	if (v->interface_count == 0)
-		return false;
-	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < v->import_count; k++)
-			if (memcmp(ext + 8 * i, v->imports[k], 8) == 0)
-				return true;
+	const uint8_t *all = t->len == 8 ? c->ext : c->ext6;
+	int n = t->len == 8 ? c->n : c->n6;
+
+	for (int i = 0; i < n; i++)
+		if (memcmp(all + (size_t)i * t->len, t->octets, t->len) == 0)
+			return true;
+	return false;
+}
+
+/* One that has no interface is there for others to redirect to. */
+static bool imports(const struct enforce_vrf *v, const struct communities *c)
+{
+	for (size_t k = 0; k < v->import_count && v->interface_count > 0; k++)
+		if (has_target(c, &v->imports[k]))
+			return true;
 	return false;
 }
 
@@ -199,14 +219,12 @@ struct importers {
 	uint8_t vrf[ENFORCE_VRFS_MAX];
 };
 
-static void find_importers(const struct feed *f, const json_t *o, bool vpn, struct importers *ret)
+static void find_importers(const struct feed *f, const struct communities *c, bool vpn,
+			   struct importers *ret)
 {
-	static uint8_t ext[FEED_EXT_OCTETS];
-	int n = vpn ? hex_pieces(o, "ext", 8, ext) : 0;
-
 	*ret = (struct importers){ 0 };
-	for (size_t i = 0; i < f->vrf_count && n > 0; i++)
-		if (f->rules->vrf[i] != 0 && imports(&f->vrfs[i], ext, (size_t)n))
+	for (size_t i = 0; i < f->vrf_count && vpn; i++)
+		if (f->rules->vrf[i] != 0 && imports(&f->vrfs[i], c))
 			ret->vrf[ret->count++] = f->rules->vrf[i];
 	if (ret->count == 0)
 		ret->vrf[ret->count++] = 0;
@@ -237,13 +255,14 @@ static void unwant_others(struct feed *f, const struct flow_nlri *n, const struc
 static bool add_rule(struct feed *f, const json_t *o, const struct flow_nlri *n, struct err *e)
 {
 	uint32_t origin = origin_of(text_of(o, "origin"));
+	static struct communities c;
 	struct flow_actions actions;
 	struct importers to;
 	bool ok = true;
 
-	if (!read_actions(o, &actions, e))
+	if (!read_communities(o, &c, e) || !read_actions(o, &c, &actions, e))
 		return false;
-	find_importers(f, o, n->vpn, &to);
+	find_importers(f, &c, n->vpn, &to);
 	for (size_t i = 0; ok && i < to.count; i++)
 		ok = want(f, n, to.vrf[i], origin, &actions, e);
 	unwant_others(f, n, ok ? &to : &(struct importers){ 0 });

@@ -5,8 +5,8 @@
  * commit visits the places that changed: those of sources first, then those of destinations.
  *
  * Invariants
- * 1. A node's filter has the bits of all rules that a packet may find there, while a list is being
- *    replaced those of both lists; a destination's also those of its sources.
+ * 1. A node's filter has the bits of all rules that a packet may find in its list, while the list
+ * is being replaced those of both.
  * 2. A node is written as a whole before its mask, which makes it one; the mask is taken away when
  *    its list is empty and nothing leads to it.
  * 3. What is replaced leaves (space.h) after it was replaced.
@@ -59,9 +59,7 @@ struct place {
 	/* Of a destination only: */
 	struct sets_uses sources;
 	uint32_t set, below; /* set of source masks in force; how many sources there are */
-	uint32_t *bits;      /* how many of them have each bit of the filter */
-	uint64_t below_filter;
-	uint32_t probes; /* source masks, as counted in index.probes */
+	uint32_t probes;     /* source masks, as counted in index.probes */
 };
 
 struct index {
@@ -77,7 +75,7 @@ struct index {
 	size_t gone_count, gone_room, nodes;
 	uint64_t graces;                 /* grace periods so far */
 	struct place *root[XDP_VRFS][2]; /* IPv4, IPv6 */
-	struct sets_uses offsets;
+	struct sets_uses rest;
 	/* How many nodes of a destination mask have so many source masks, made when needed. */
 	uint32_t *probes[XDP_MASKS];
 	uint16_t probes_most[XDP_MASKS];
@@ -156,7 +154,6 @@ static void place_free(struct place *p)
 {
 	free(p->rules);
 	free(p->sources.list);
-	free(p->bits);
 	free(p->chain);
 	free(p);
 }
@@ -278,10 +275,6 @@ static bool destination_takes_source(struct index *ix, struct place *d, uint16_t
 {
 	uint32_t probes = d->sources.count + (sets_used(&d->sources, mask) == 0);
 
-	if (d->bits == NULL)
-		d->bits = calloc((size_t)XDP_CLASSES * XDP_CLASS_BITS, sizeof(*d->bits));
-	if (d->bits == NULL)
-		return err_at(e, 0, 0, "out of memory");
 	return budget_allows(ix, d, probes, e);
 }
 
@@ -308,27 +301,28 @@ static struct place *need_source(struct index *ix, struct place *d, const struct
 	return p;
 }
 
-static bool takes_offset(struct index *ix, uint16_t mask, struct err *e)
+/* Of the masks that no cell knows. */
+static bool takes_rest(struct index *ix, uint16_t mask, struct err *e)
 {
-	if (sets_used(&ix->offsets, mask) == 0 && ix->offsets.count == XDP_SET_MAX)
+	if (sets_used(&ix->rest, mask) == 0 && ix->rest.count == XDP_SET_MAX)
 		return err_at(e, 0, 0, "more than %d pairs of length and offset", XDP_SET_MAX);
-	return sets_use(&ix->offsets, mask) || err_at(e, 0, 0, "out of memory");
+	return sets_use(&ix->rest, mask) || err_at(e, 0, 0, "out of memory");
 }
 
 static struct place *need_destination(struct index *ix, struct place *root,
 				      const struct box_prefix *w, struct err *e)
 {
-	bool offset = w->mask != 0 && box_mask_offset(w->mask) > 0;
+	bool rest = !reach_has_cell(w->mask);
 	struct place *p;
 
 	if (w->mask == 0)
 		return root;
 	p = find_place(ix, w->mask, w->address, root);
-	if (p != NULL || (offset && !takes_offset(ix, w->mask, e)))
+	if (p != NULL || (rest && !takes_rest(ix, w->mask, e)))
 		return p;
 	p = place_new(ix, w->mask, w->address, root, e);
-	if (p == NULL && offset)
-		sets_unuse(&ix->offsets, w->mask);
+	if (p == NULL && rest)
+		sets_unuse(&ix->rest, w->mask);
 	return p;
 }
 
@@ -342,14 +336,16 @@ static void collect_one(struct index *ix, struct place *p)
 	struct place *parent = p->parent;
 
 	if (is_source(p)) {
+		if (p->visible)
+			reach_remove_source(&ix->reach, p->mask, p->address);
 		parent->below--;
 		sets_unuse(&parent->sources, (uint16_t)(p->mask & ~XDP_MASK_SOURCE));
 		budget_move(ix, parent, parent->sources.count);
 	} else {
 		if (p->visible)
 			reach_remove(&ix->reach, p->mask, p->address);
-		if (box_mask_offset(p->mask) > 0)
-			sets_unuse(&ix->offsets, p->mask);
+		if (!reach_has_cell(p->mask))
+			sets_unuse(&ix->rest, p->mask);
 		sets_drop(&ix->sets, p->set);
 	}
 	node_leave(ix, p);
@@ -702,23 +698,6 @@ static void node_widen(struct index *ix, struct place *p, uint64_t filter)
 		__atomic_store_n(&n->filter, n->filter | filter, __ATOMIC_RELEASE);
 }
 
-/* Counts a source's filter bits at its destination: first those that come, later those that go. */
-static void below_add(struct index *ix, struct place *d, uint64_t bits)
-{
-	for (unsigned i = 0; i < XDP_CLASSES * XDP_CLASS_BITS; i++)
-		if (bits >> i & 1)
-			d->bits[i]++;
-	d->below_filter |= bits;
-	node_widen(ix, d, bits);
-}
-
-static void below_remove(struct place *d, uint64_t bits)
-{
-	for (unsigned i = 0; i < XDP_CLASSES * XDP_CLASS_BITS; i++)
-		if (bits >> i & 1 && --d->bits[i] == 0)
-			d->below_filter &= ~(UINT64_C(1) << i);
-}
-
 /* A node that no packet has seen, with all that it says. */
 static void node_show(struct index *ix, struct place *p, uint64_t list)
 {
@@ -726,7 +705,7 @@ static void node_show(struct index *ix, struct place *p, uint64_t list)
 
 	n->parent = p->above;
 	n->sources = (__u16)p->set;
-	n->filter = p->filter | p->below_filter;
+	n->filter = p->filter;
 	n->list = list;
 	if (p->ipv6) {
 		n->key = (__u32)(place_hash(ix, p->mask, p->address, n->parent) >> 32);
@@ -737,7 +716,9 @@ static void node_show(struct index *ix, struct place *p, uint64_t list)
 	}
 	__atomic_store_n(&n->mask, p->mask, __ATOMIC_RELEASE);
 	p->visible = true;
-	if (!is_source(p))
+	if (is_source(p))
+		reach_add_source(&ix->reach, p->mask, p->address);
+	else
 		reach_add(&ix->reach, p->mask, p->address);
 }
 
@@ -749,28 +730,24 @@ static void list_show(struct index *ix, struct place *p, const struct draft_list
 		__atomic_store_n(list->link, list->next, __ATOMIC_RELEASE);
 	else
 		__atomic_store_n(&n->list, list->word, __ATOMIC_RELEASE);
-	__atomic_store_n(&n->filter, p->filter | p->below_filter, __ATOMIC_RELEASE);
+	__atomic_store_n(&n->filter, p->filter, __ATOMIC_RELEASE);
 }
 
 /* The place's list and filters, as its rules are now. */
 static bool publish(struct index *ix, struct place *p)
 {
 	struct draft_list list;
-	uint64_t before = p->filter, filter = own_filter(p);
+	uint64_t filter = own_filter(p);
 
 	if (!(p->records > INDEX_PLAIN_MAX && chain_write(ix, p, &list)) &&
 	    !list_write(ix, p, &list))
 		return false;
-	if (is_source(p))
-		below_add(ix, p->parent, filter & ~before);
 	node_widen(ix, p, filter);
 	p->filter = p->filter_most = filter;
 	if (p->visible)
 		list_show(ix, p, &list);
 	else
 		node_show(ix, p, list.word);
-	if (is_source(p))
-		below_remove(p->parent, before & ~filter);
 	list_leave(ix, p, &list);
 	return true;
 }
@@ -818,14 +795,14 @@ static bool publish_sources(struct index *ix, struct place *d, struct err *e)
 	return true;
 }
 
-static bool publish_offsets(struct index *ix, struct err *e)
+static bool publish_rest(struct index *ix, struct err *e)
 {
-	uint32_t number, before = ix->t->ipv6_offset;
+	uint32_t number, before = ix->t->ipv6_rest;
 
-	if (!sets_need(&ix->sets, &ix->offsets, &number) &&
-	    (!wait_for_room(ix) || !sets_need(&ix->sets, &ix->offsets, &number)))
+	if (!sets_need(&ix->sets, &ix->rest, &number) &&
+	    (!wait_for_room(ix) || !sets_need(&ix->sets, &ix->rest, &number)))
 		return err_at(e, 0, 0, "table full: no room for another set of offsets");
-	__atomic_store_n(&ix->t->ipv6_offset, number, __ATOMIC_RELEASE);
+	__atomic_store_n(&ix->t->ipv6_rest, number, __ATOMIC_RELEASE);
 	sets_drop(&ix->sets, before);
 	return true;
 }
@@ -882,7 +859,7 @@ bool index_commit(struct index *ix, struct err *e)
 
 	forget_dirty(ix, true);
 	ok &= publish_all(ix, false, e);
-	ok &= publish_offsets(ix, e);
+	ok &= publish_rest(ix, e);
 	forget_dirty(ix, false);
 	free_removed(ix);
 	return ok;
@@ -989,7 +966,7 @@ void index_free(struct index *ix)
 	sets_done(&ix->sets);
 	blocks_done(&ix->blocks);
 	reach_done(&ix->reach);
-	free(ix->offsets.list);
+	free(ix->rest.list);
 	free(ix->gone);
 	free(ix->dirty);
 	free(ix->removed);

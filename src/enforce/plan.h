@@ -28,8 +28,8 @@ struct plan_then {
 struct plan_vrf {
 	const char *name;
 	size_t import_count;
-	const uint8_t (*imports)[8]; /* route targets */
-	int place;                   /* XDP_SEND_PLACE; -1: it has none */
+	const struct flow_target *imports;
+	int place; /* XDP_SEND_PLACE; -1: it has none */
 };
 
 /* What a backend can do exactly; false, with the reason, for what it cannot. */

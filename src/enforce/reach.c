@@ -6,6 +6,9 @@
  * probe, one too few would be wrong, so a bit is set when its node is there and cleared before it
  * goes.
  *
+ * Sources set a bit by the hash of their first bits, of as many as their tier counts, and each tier
+ * that is in use is asked for.
+ *
  * When blocks run out, the bits of a /16 as a whole have to do.
  */
 #include "enforce/reach.h"
@@ -22,11 +25,14 @@ bool reach_init(struct reach *r, struct xdp_tables *t)
 	r->ipv4 = calloc(XDP_IPV4_CELLS, sizeof(*r->ipv4));
 	r->ipv4_deep = calloc(XDP_DEEP, sizeof(*r->ipv4_deep));
 	r->ipv6_32 = calloc(XDP_IPV6_CELLS, sizeof(*r->ipv6_32));
+	r->ipv6_40 = calloc(XDP_IPV6_CELLS, sizeof(*r->ipv6_40));
 	r->ipv6_48 = calloc(XDP_IPV6_CELLS, sizeof(*r->ipv6_48));
 	r->ipv6_64 = calloc(XDP_IPV6_CELLS, sizeof(*r->ipv6_64));
-	return space_init(&r->blocks, XDP_DEEP_BLOCKS) && r->ipv4_short != NULL &&
-	       r->ipv4_middle != NULL && r->ipv4 != NULL && r->ipv4_deep != NULL &&
-	       r->ipv6_32 != NULL && r->ipv6_48 != NULL && r->ipv6_64 != NULL;
+	r->seen = calloc(XDP_SEEN, sizeof(*r->seen));
+	return space_init(&r->blocks, XDP_DEEP_BLOCKS) && r->seen != NULL &&
+	       r->ipv4_short != NULL && r->ipv4_middle != NULL && r->ipv4 != NULL &&
+	       r->ipv4_deep != NULL && r->ipv6_32 != NULL && r->ipv6_40 != NULL &&
+	       r->ipv6_48 != NULL && r->ipv6_64 != NULL;
 }
 
 void reach_done(struct reach *r)
@@ -37,8 +43,10 @@ void reach_done(struct reach *r)
 	free(r->ipv4);
 	free(r->ipv4_deep);
 	free(r->ipv6_32);
+	free(r->ipv6_40);
 	free(r->ipv6_48);
 	free(r->ipv6_64);
+	free(r->seen);
 }
 
 void reach_grace(struct reach *r)
@@ -46,21 +54,11 @@ void reach_grace(struct reach *r)
 	space_grace(&r->blocks);
 }
 
-/* NOLINTNEXTLINE(readability-non-const-parameter): an atomic store writes it */
-static void set_bit(__u64 *word, unsigned bit, bool on)
-{
-	uint64_t v = on ? *word | UINT64_C(1) << bit : *word & ~(UINT64_C(1) << bit);
-
-	__atomic_store_n(word, v, __ATOMIC_RELEASE);
-}
-
-/* NOLINTNEXTLINE(readability-non-const-parameter): an atomic store writes it */
-static void set_deep(uint16_t *word, unsigned bit, bool on)
-{
-	unsigned v = on ? *word | 1U << bit : *word & ~(1U << bit);
-
-	__atomic_store_n(word, (uint16_t)v, __ATOMIC_RELEASE);
-}
+#define SET_BIT(word, bit, on)                                                                     \
+	__atomic_store_n(&(word),                                                                  \
+			 (__typeof__(word))((on) ? (word) | UINT64_C(1) << (bit)                   \
+						 : (word) & ~(UINT64_C(1) << (bit))),              \
+			 __ATOMIC_RELEASE)
 
 /* One more or one less: 1 when that was the first, -1 when it was the last, else 0. */
 static int count(uint32_t *counter, bool on)
@@ -96,13 +94,13 @@ static void deep_change(struct reach *r, uint32_t block, uint32_t address, unsig
 
 		*uses = (uint16_t)(on ? *uses + 1 : *uses - 1);
 		if (*uses == (on ? 1 : 0))
-			set_deep(&r->t->ipv4_deep[first], 32 - length, on);
+			SET_BIT(r->t->ipv4_deep[first], 32 - length, on);
 		return;
 	}
 	if (!turns(&r->ipv4_middle[block][prefix_number(address >> 8 & 0xff, 8, length - 16)], on))
 		return;
 	for (uint32_t i = 0; i < n; i++)
-		set_deep(&r->t->ipv4_deep[first + i], 32 - length, on);
+		SET_BIT(r->t->ipv4_deep[first + i], 32 - length, on);
 }
 
 static uint32_t nodes_below(const struct reach *r, uint32_t cell)
@@ -130,7 +128,7 @@ static void ipv4_long(struct reach *r, uint32_t address, unsigned length, bool o
 	}
 	change = count(&r->ipv4[number][32 - length], on);
 	if (change != 0)
-		set_bit(&cell->lengths, 32 - length, change > 0);
+		SET_BIT(cell->lengths, 32 - length, change > 0);
 	if (!on && cell->block != 0 && nodes_below(r, number) == 0) {
 		block = cell->block;
 		__atomic_store_n(&cell->block, 0, __ATOMIC_RELEASE);
@@ -149,43 +147,47 @@ static void ipv4_change(struct reach *r, uint32_t address, unsigned length, bool
 	if (!turns(&r->ipv4_short[prefix_number(first, 16, length)], on))
 		return;
 	for (uint32_t i = 0; i < n; i++)
-		set_bit(&r->t->ipv4[first + i].lengths, 32 - length, on);
+		SET_BIT(r->t->ipv4[first + i].lengths, 32 - length, on);
 }
 
 /* ---- IPv6 ----------------------------------------------------------------------------- */
 
-static void counted_bit(__u64 *word, uint32_t *counter, unsigned bit, bool on)
-{
-	int change = count(counter, on);
-
-	if (change != 0)
-		set_bit(word, bit, change > 0);
-}
+/* Sets the bit with the first that counts there, clears it with the last. */
+#define COUNTED_BIT(word, counter, bit, on)                                                        \
+	do {                                                                                       \
+		int change_ = count(&(counter), on);                                               \
+		if (change_ != 0)                                                                  \
+			SET_BIT(word, bit, change_ > 0);                                           \
+	} while (0)
 
 static void ipv6_change(struct reach *r, uint64_t first, unsigned length, bool on)
 {
 	struct xdp_tables *t = r->t;
-	uint32_t cell;
+	uint32_t cell = xdp_ipv6_cell(first, length, t->seed);
+	unsigned bit = xdp_ipv6_bit(length);
 
-	if (length > 64) {
-		cell = xdp_cell(first, t->seed);
-		counted_bit(&t->ipv6_64[cell], &r->ipv6_64[cell][128 - length], 128 - length, on);
-	} else if (length >= 48) {
-		cell = xdp_cell(first >> 16, t->seed);
-		counted_bit(&t->ipv6_48[cell], &r->ipv6_48[cell][64 - length], 64 - length, on);
-	} else if (length >= 32) {
-		cell = xdp_cell(first >> 32, t->seed);
-		counted_bit(&t->ipv6_32[cell], &r->ipv6_32[cell][47 - length], 47 - length, on);
-	} else {
-		counted_bit(&t->ipv6_short, &r->ipv6_short[length], 47 - length, on);
-	}
+	if (length > 64)
+		COUNTED_BIT(t->ipv6_64[cell], r->ipv6_64[cell][bit], bit, on);
+	else if (length >= 48)
+		COUNTED_BIT(t->ipv6_48[cell], r->ipv6_48[cell][bit], bit, on);
+	else if (length >= 40)
+		COUNTED_BIT(t->ipv6_40[cell], r->ipv6_40[cell][bit], bit, on);
+	else if (length >= 32)
+		COUNTED_BIT(t->ipv6_32[cell], r->ipv6_32[cell][bit], bit, on);
+	else
+		COUNTED_BIT(t->ipv6_short, r->ipv6_short[bit], bit, on);
+}
+
+bool reach_has_cell(uint16_t mask)
+{
+	return mask < XDP_MASK_IPV6 || (box_mask_offset(mask) == 0 && box_mask_length(mask) > 0);
 }
 
 static void reach_change(struct reach *r, uint16_t mask, const uint64_t address[2], bool on)
 {
 	if (mask < XDP_MASK_IPV6)
 		ipv4_change(r, (uint32_t)address[0], box_mask_length(mask), on);
-	else if (box_mask_offset(mask) == 0)
+	else if (reach_has_cell(mask))
 		ipv6_change(r, address[0], box_mask_length(mask), on);
 }
 
@@ -197,4 +199,42 @@ void reach_add(struct reach *r, uint16_t mask, const uint64_t address[2])
 void reach_remove(struct reach *r, uint16_t mask, const uint64_t address[2])
 {
 	reach_change(r, mask, address, false);
+}
+
+/* ---- Sources -------------------------------------------------------------------------- */
+
+enum xdp_tier reach_tier(uint16_t mask)
+{
+	unsigned number = mask & ~XDP_MASK_SOURCE, length = box_mask_length(number);
+
+	if (number < XDP_MASK_IPV6)
+		return length >= 24   ? XDP_TIER_IPV4_24
+		       : length >= 16 ? XDP_TIER_IPV4_16
+				      : XDP_TIER_IPV4_ANY;
+	if (box_mask_offset(number) > 0)
+		return XDP_TIER_IPV6_ANY;
+	return length >= 64   ? XDP_TIER_IPV6_64
+	       : length >= 48 ? XDP_TIER_IPV6_48
+	       : length >= 32 ? XDP_TIER_IPV6_32
+			      : XDP_TIER_IPV6_ANY;
+}
+
+static void source_change(struct reach *r, uint16_t mask, const uint64_t address[2], bool on)
+{
+	enum xdp_tier tier = reach_tier(mask);
+	uint32_t bit = xdp_seen(tier, address[0], r->t->seed);
+
+	if (tier != XDP_TIER_IPV4_ANY && tier != XDP_TIER_IPV6_ANY)
+		COUNTED_BIT(r->t->source_seen[bit / 64], r->seen[bit], bit % 64, on);
+	COUNTED_BIT(r->t->source_tiers, r->tiers[tier], tier, on);
+}
+
+void reach_add_source(struct reach *r, uint16_t mask, const uint64_t address[2])
+{
+	source_change(r, mask, address, true);
+}
+
+void reach_remove_source(struct reach *r, uint16_t mask, const uint64_t address[2])
+{
+	source_change(r, mask, address, false);
 }

@@ -14,6 +14,7 @@
 
 #include "enforce/box.h"
 #include "enforce/plan.h"
+#include "enforce/reach.h"
 
 /* What is known of a slot. */
 struct seen {
@@ -330,13 +331,25 @@ static bool ipv4_tries(const struct xdp_tables *t, uint32_t address, unsigned le
 
 static bool ipv6_tries(const struct xdp_tables *t, uint64_t first, unsigned length)
 {
-	if (length > 64)
-		return t->ipv6_64[xdp_cell(first, t->seed)] >> (128 - length) & 1;
-	if (length >= 48)
-		return t->ipv6_48[xdp_cell(first >> 16, t->seed)] >> (64 - length) & 1;
-	if (length >= 32)
-		return t->ipv6_32[xdp_cell(first >> 32, t->seed)] >> (47 - length) & 1;
-	return t->ipv6_short >> (47 - length) & 1;
+	uint32_t cell = xdp_ipv6_cell(first, length, t->seed);
+	uint64_t lengths = length > 64    ? t->ipv6_64[cell]
+			   : length >= 48 ? t->ipv6_48[cell]
+			   : length >= 40 ? t->ipv6_40[cell]
+			   : length >= 32 ? t->ipv6_32[cell]
+					  : t->ipv6_short;
+
+	return lengths >> xdp_ipv6_bit(length) & 1;
+}
+
+/* Do all packets from this source look for it? */
+static bool source_tried(const struct xdp_tables *t, const struct box_prefix *p)
+{
+	enum xdp_tier tier = reach_tier(p->mask);
+	uint32_t bit = xdp_seen(tier, p->address[0], t->seed);
+
+	return t->source_tiers >> tier & 1 &&
+	       (tier == XDP_TIER_IPV4_ANY || tier == XDP_TIER_IPV6_ANY ||
+		t->source_seen[bit / 64] >> (bit % 64) & 1);
 }
 
 /* Do all packets for this destination try its mask? */
@@ -344,8 +357,8 @@ static bool destination_tried(const struct xdp_tables *t, const struct box_prefi
 {
 	if (p->mask < XDP_MASK_IPV6)
 		return ipv4_tries(t, (uint32_t)p->address[0], box_mask_length(p->mask));
-	if (box_mask_offset(p->mask) > 0)
-		return set_has(t, t->ipv6_offset, p->mask);
+	if (!reach_has_cell(p->mask))
+		return set_has(t, t->ipv6_rest, p->mask);
 	return ipv6_tries(t, p->address[0], box_mask_length(p->mask));
 }
 
@@ -414,7 +427,7 @@ static bool gets_there(const struct xdp_tables *t, uint32_t number, const struct
 	if (!same_mask(t, p->mask) || probe(t, p, n->mask, n->parent) != number)
 		return false;
 	if (n->mask & XDP_MASK_SOURCE)
-		return set_has(t, t->node[n->parent].sources, p->mask);
+		return source_tried(t, p) && set_has(t, t->node[n->parent].sources, p->mask);
 	return destination_tried(t, p);
 }
 
@@ -449,7 +462,7 @@ static bool at_node(const struct xdp_tables *t, uint32_t number, struct at *ret)
 	if (!is_node(t, number) || !at_destination(t, n->parent, ret))
 		return false;
 	ret->source = node_prefix(n);
-	ret->filter &= n->filter;
+	ret->filter = n->filter;
 	if (ret->fault == NULL && !gets_there(t, number, &ret->source))
 		ret->fault = "packets do not get to its source";
 	return true;

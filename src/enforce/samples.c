@@ -68,9 +68,11 @@ static bool put_section(struct samples *s)
 	uint8_t room[128];
 	struct wr w = wr_over(room, sizeof(room));
 
-	s->interface_count = 0;
 	pcapng_section(&w, "headgate-enforce");
-	return put(s, &w);
+	if (!put(s, &w))
+		return false;
+	s->interface_count = 0;
+	return true;
 }
 
 /* Its number in the section. */
@@ -95,6 +97,14 @@ static bool put_interface(struct samples *s, unsigned ifindex, uint32_t *ret)
 	return true;
 }
 
+/* A full disk is no reason to have no rules; a pipe that is full would miss its beginning. */
+static bool file_begin(struct samples *s, struct err *e)
+{
+	if (put_section(s) || s->file < 0)
+		return true;
+	return err_at(e, 0, 0, "%s: it is full, and nobody reads from it", s->path);
+}
+
 static bool file_open(struct samples *s, struct err *e)
 {
 	struct stat st;
@@ -107,12 +117,12 @@ static bool file_open(struct samples *s, struct err *e)
 		return err_at(e, 0, 0, "%s: %s", s->path, strerror(errno));
 	s->room = UINT64_MAX;
 	if (!S_ISREG(st.st_mode))
-		return put_section(s);
+		return file_begin(s, e);
 	s->room = st.st_size < SAMPLES_FILE_MAX ? (uint64_t)(SAMPLES_FILE_MAX - st.st_size) : 0;
 	if (st.st_size > 0 &&
 	    (pread(s->file, first, sizeof(first), 0) != sizeof(first) || !pcapng_is_section(first)))
 		return err_at(e, 0, 0, "%s: it is there and no pcapng file; it stays", s->path);
-	return put_section(s) || s->room == 0;
+	return file_begin(s, e);
 }
 
 /* ---- Samples ---------------------------------------------------------------------------- */

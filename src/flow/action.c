@@ -421,28 +421,43 @@ void flow_ext6_print(const uint8_t ext6[20], struct str *out)
 /* ---- route targets --------------------------------------------------------------------- */
 
 enum {
-	TARGET_TYPE = 0x02,   /* the low octet of the type, RFC 4360 4 */
-	REDIRECT_TYPE = 0x08, /* that of a redirect, RFC 8955 7.4 */
-	REDIRECT_BIT = 0x80   /* in a redirect's high octet beside what the target has there */
+	TARGET_TYPE = 0x02,    /* the low octet of the type, RFC 4360 4, RFC 5701 3 */
+	REDIRECT_TYPE = 0x08,  /* that of a redirect, RFC 8955 7.4 */
+	REDIRECT_BIT = 0x80,   /* in a redirect's high octet beside what the target has there */
+	REDIRECT_TYPE6 = 0x0d, /* with an IPv6 address, RFC 8956 6.1; the high octet is 0 in both */
+	TARGET6_OCTETS = 20
 };
 
-bool flow_target_named(const struct flow_actions *a, const uint8_t target[8])
+/* The community of a redirect to it; the same but for the type. */
+static void redirect_of(const struct flow_target *target, uint8_t ret[20])
 {
-	return a->redirect == FLOW_REDIRECT_RT && a->route_target_len == 8 &&
-	       a->route_target[0] == (target[0] | REDIRECT_BIT) && target[1] == TARGET_TYPE &&
-	       memcmp(a->route_target + 2, target + 2, 6) == 0;
+	memcpy(ret, target->octets, sizeof(target->octets));
+	if (target->len == TARGET6_OCTETS) {
+		ret[1] = REDIRECT_TYPE6;
+		return;
+	}
+	ret[0] |= REDIRECT_BIT;
+	ret[1] = REDIRECT_TYPE;
 }
 
-void flow_target_print(const uint8_t target[8], struct str *out)
+bool flow_target_named(const struct flow_actions *a, struct flow_target target)
 {
-	uint8_t redirect[8];
-	char text[64];
+	uint8_t redirect[20];
+
+	redirect_of(&target, redirect);
+	return a->redirect == FLOW_REDIRECT_RT && a->route_target_len == target.len &&
+	       target.octets[1] == TARGET_TYPE &&
+	       memcmp(a->route_target, redirect, target.len) == 0;
+}
+
+void flow_target_print(const struct flow_target *target, struct str *out)
+{
+	uint8_t redirect[20];
+	char text[ADDR_TEXT_MAX + 32];
 	struct str words = str_over(text, sizeof(text));
 
-	memcpy(redirect, target, sizeof(redirect));
-	redirect[0] |= REDIRECT_BIT;
-	redirect[1] = REDIRECT_TYPE;
-	flow_ext_print(redirect, NULL, &words);
+	redirect_of(target, redirect);
+	print_ext(redirect, target->len, NULL, &words);
 	str_addf(out, "target:%s", text + strlen("redirect "));
 }
 

@@ -186,12 +186,17 @@ void flow_actions_read(const uint8_t *ext, size_t n, const uint8_t *ext6, size_t
  * "redirect 65000:1"; what has no word is "extended-community 0x...".  next_hop as above. */
 void flow_ext_print(const uint8_t ext[8], const struct addr *next_hop, struct str *out);
 void flow_ext6_print(const uint8_t ext6[20], struct str *out);
-/* A route target (RFC 4360 4) as ExaBGP writes it: "target:65000:9", "target:192.0.2.1:9",
- * "target:70000:9"; all eight octets both ways. */
-bool flow_target_parse(const char *text, size_t len, uint8_t ret[8]);
-void flow_target_print(const uint8_t target[8], struct str *out);
-/* Does a redirect's community (route_target above) name this target?  RFC 8955 7.4. */
-bool flow_target_named(const struct flow_actions *a, const uint8_t target[8]);
+/* A route target as it stands in a route: RFC 4360 4 (8 octets) or RFC 5701 (20). */
+struct flow_target {
+	uint8_t len;
+	uint8_t octets[20]; /* 0 behind len */
+};
+/* Text as ExaBGP writes it, "target:65000:9", "target:192.0.2.1:9", "target:70000:9", or with
+ * brackets, "target:[2001:db8::1]:9"; all octets both ways. */
+bool flow_target_parse(const char *text, size_t len, struct flow_target *ret);
+void flow_target_print(const struct flow_target *target, struct str *out);
+/* Does a redirect's community (route_target above) name this target?  RFC 8955 7.4, 8956 6.1. */
+bool flow_target_named(const struct flow_actions *a, struct flow_target target);
 /* Short, for lists: "discard", "rate-limit 9600, mark 10", "accept". */
 void flow_actions_print(const uint8_t *ext, size_t n, const uint8_t *ext6, size_t n6,
 			const struct addr *next_hop, struct str *out);

@@ -114,16 +114,40 @@ bool flow_parse_admin(const char *text, size_t len, uint8_t ret[8])
 	return true;
 }
 
-bool flow_target_parse(const char *text, size_t len, uint8_t ret[8])
+/* `[`IPV6`]:`N: RFC 5701 2. */
+static bool target_ipv6(const char *text, size_t len, struct flow_target *ret)
+{
+	const char *close = memchr(text, ']', len);
+	size_t at = close != NULL ? (size_t)(close - text) : 0;
+	struct wr w = wr_over(ret->octets, sizeof(ret->octets));
+	uint64_t value;
+	struct addr a;
+
+	if (close == NULL || at + 2 > len || text[at + 1] != ':' ||
+	    !addr_parse(text + 1, at - 1, &a) || a.family != ADDR_IPV6 ||
+	    !number(text + at + 2, len - at - 2, UINT16_MAX, &value))
+		return false;
+	ret->len = sizeof(ret->octets);
+	wr_u16(&w, 0x0002);
+	wr_bytes(&w, a.octets, 16);
+	wr_u16(&w, (uint16_t)value);
+	return true;
+}
+
+bool flow_target_parse(const char *text, size_t len, struct flow_target *ret)
 {
 	static const char prefix[] = "target:";
 	size_t skip = sizeof(prefix) - 1;
 
-	if (len < skip || !flow_word_equal(text, skip, prefix, skip) ||
-	    !flow_parse_admin(text + skip, len - skip, ret))
+	*ret = (struct flow_target){ .len = 8 };
+	if (len <= skip || !flow_word_equal(text, skip, prefix, skip))
 		return false;
-	ret[0] = ret[1];
-	ret[1] = 0x02;
+	if (text[skip] == '[')
+		return target_ipv6(text + skip, len - skip, ret);
+	if (!flow_parse_admin(text + skip, len - skip, ret->octets))
+		return false;
+	ret->octets[0] = ret->octets[1];
+	ret->octets[1] = 0x02;
 	return true;
 }
 

@@ -206,12 +206,12 @@ bool nft_hooks_find(struct nft_hooks *h, struct err *e)
 	return true;
 }
 
-static void unhook(const struct attached *a)
+static void unhook(const struct attached *a, const char *why)
 {
 	struct nft_script s;
 	struct err e = { 0 };
 
-	log_warning("interface %s: it is gone, and with it the rules there", a->name);
+	log_warning("interface %s: %s, and with it the rules there", a->name, why);
 	nft_script_open(&s);
 	if (s.to != NULL)
 		unhook_print(a->ifindex, s.to);
@@ -219,14 +219,17 @@ static void unhook(const struct attached *a)
 		log_warning("interface %s: %s", a->name, e.text);
 }
 
+/* A hook is for a name (on newer kernels it ends with that): with another one it is made anew. */
 static void forget_gone(struct nft_hooks *h)
 {
 	char name[IF_NAMESIZE];
 
 	for (size_t i = h->count; i-- > 0;) {
-		if (if_indextoname(h->at[i].ifindex, name) != NULL)
+		bool there = if_indextoname(h->at[i].ifindex, name) != NULL;
+
+		if (there && strcmp(name, h->at[i].name) == 0)
 			continue;
-		unhook(&h->at[i]);
+		unhook(&h->at[i], there ? "its name is gone" : "it is gone");
 		h->at[i] = h->at[--h->count];
 	}
 }

@@ -21,6 +21,7 @@ TCP24=0c0120c0000202038106058118
 UDP9=0c0120c0000202038111058109
 LENGTH=0c0120c00002020381060a813c # and of 60 octets
 V6TCP23=1901800020010db8000000000000000000000002038106058117
+V6TCP25=1901800020010db8000000000000000000000002038106058119
 
 cleanup() {
 	trap - EXIT
@@ -447,12 +448,44 @@ whole_is_exact() {
 		stop TERM && ip -n "${ns}b" link del v0
 }
 
+# stream NUMBER - so many octets from a to b's port 25, in packets as large as the kernel makes them
+stream() {
+	for n in a/in0 b/in1; do
+		ip -n "$ns${n%/*}" link set "${n#*/}" gso_max_size 200000 gro_max_size 200000 || return 1
+	done
+	in_ b timeout 20 /usr/bin/python3 -c '
+import socket, sys
+with socket.create_server(("::", 25), family=socket.AF_INET6) as s:
+    print("ready", flush=True)
+    c, left = s.accept()[0], int(sys.argv[1])
+    while left > 0: left -= len(c.recv(1 << 20)) or sys.exit(1)' "$1" >"$work/stream" &
+	server=$!
+	within 5 grep -q ready "$work/stream" && in_ a timeout 20 /usr/bin/python3 -c '
+import socket, sys
+s = socket.create_connection(("2001:db8::2", 25))
+s.sendall(bytes(int(sys.argv[1])))
+s.recv(1)' "$1"
+	wait "$server"
+}
+
+matched_octets() {
+	reported "$1" && [ "$(value octets)" -ge "$2" ]
+}
+
+# Of a packet that the kernel merged beyond 65,535 octets the header says no length.
+large_are_read() {
+	order add ipv6-flow "$V6TCP25" "$MARK10"
+	conf 'interface in1;' 'attach tc;'
+	start && within 5 reported "$V6TCP25" '"state": "enforced"' && stream 30000000 &&
+		within 5 matched_octets "$V6TCP25" 30000000 && stop TERM
+}
+
 if [ "$(id -u)" -ne 0 ]; then
 	echo '1..0 # SKIP needs root'
 	exit 0
 fi
 
-plan 22
+plan 23
 stage 2 || exit 1
 hub_start
 check 'a rule at tc blocks what it matches over IPv4 and IPv6, and nothing else' blocks
@@ -476,5 +509,6 @@ check 'interfaces that fit come and go' comes_and_goes
 check 'rules that have to see each packet are not enforced where they come merged' merged_is_told
 check 'nor are they when they were found in force' merged_after_return
 check 'they are where nothing is merged, and follow what ethtool changes' whole_is_exact
+check 'packets of more than 65,535 octets are read' large_are_read
 check 'mode monitor of an interface counts and drops nothing' monitors
 tap_status

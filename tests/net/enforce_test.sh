@@ -151,6 +151,11 @@ no_pins() {
 	[ ! -e "$work/bpf/pins" ]
 }
 
+# unprogrammed NAMESPACE INTERFACE
+unprogrammed() {
+	ip -n "$1" link show dev "$2" >"$work/said" && ! grep -q xdp "$work/said"
+}
+
 no_program() {
 	! ip -n "${ns}b" link show dev in1 | grep -q 'prog/xdp\|xdp'
 }
@@ -418,6 +423,49 @@ comes_and_goes() {
 	within 5 grep -q 'interface in7: attached' "$work/log" || return 1
 	ip -n "${ns}b" link del in7
 	within 5 grep -q 'interface in7: it is gone' "$work/log" && kill -0 "$pid" && stop TERM && no_pins
+}
+
+# Packets are looked at under the names of the file and nowhere else.
+leaves_by_name() {
+	conf 'interface in*;'
+	start && ip -n "${ns}b" link add in7 type veth peer name out7 || return 1
+	within 5 grep -q 'interface in7: attached' "$work/log" || return 1
+	ip -n "${ns}b" link set in7 name was7
+	within 5 grep -q 'interface was7: named no more' "$work/log" &&
+		within 5 unprogrammed "${ns}b" was7
+}
+
+attached_twice() {
+	[ "$(grep -c "interface $1: attached" "$work/log")" -eq 2 ]
+}
+
+leaves_for_elsewhere() {
+	ip -n "${ns}b" link set was7 name in7
+	within 5 attached_twice in7 || return 1
+	ip -n "${ns}b" link set in7 netns "${ns}a"
+	within 5 grep -q 'interface in7: it is gone' "$work/log" && within 5 unprogrammed "${ns}a" in7
+	verdict=$?
+	ip -n "${ns}b" link del out7
+	stop TERM && [ "$verdict" -eq 0 ] && no_pins
+}
+
+# An interface that is up takes no other name on older kernels; IPv6 addresses go when it is down.
+rename() {
+	ip -n "${ns}b" link set "$1" down && ip -n "${ns}b" link set "$1" name "$2" up &&
+		ip -n "${ns}b" addr add 2001:db8::2/64 dev "$2" nodad
+}
+
+# Another name, another mode, in the link that is there.
+follows_name() {
+	conf 'interface in1;' 'interface new1 { mode monitor; }'
+	ip -n "${ns}b" link add new1 type veth peer name out1
+	start && within 5 blocked 192.0.2.2 23 || return 1
+	ip -n "${ns}b" link del new1
+	rename in1 new1
+	within 5 grep -q 'interface new1: rules count there' "$work/log" && connects 192.0.2.2 23
+	verdict=$?
+	rename new1 in1
+	within 5 blocked 192.0.2.2 23 && stop TERM && [ "$verdict" -eq 0 ] && no_pins
 }
 
 # refused LINE WHY - this section is an error, and nothing is left behind
@@ -775,6 +823,12 @@ counts_samples() {
 	stop TERM && grep -q '[1-9][0-9]* samples, 0 of them written; 0 lost' "$work/log"
 }
 
+# A disk that is full is no reason to enforce nothing.
+samples_without_room() {
+	start --samples /dev/full && grep -q 'No space left on device; samples are only counted' "$work/log" &&
+		within 5 reported "$UDP9" '"state": "enforced"' && stop TERM
+}
+
 # ---- nftables ---------------------------------------------------------------------------------
 
 table() {
@@ -856,6 +910,19 @@ nft_comes_and_goes() {
 		! grep -q 'in7' "$work/table" && kill -0 "$pid"
 }
 
+# A hook goes by the name, which another takes the place of.
+nft_follows_name() {
+	rename in1 in9
+	within 5 grep -q 'in9: attached, nftables' "$work/log" && within 5 blocked 192.0.2.2 23
+	verdict=$?
+	rename in9 in1
+	within 5 table_names in1 && within 5 blocked 192.0.2.2 23 && [ "$verdict" -eq 0 ]
+}
+
+table_names() {
+	table && grep -q "device \"$1\"" "$work/table"
+}
+
 # It counts on, by the rule that went on from the table that was left.
 nft_monitors_interface() {
 	stop TERM
@@ -909,7 +976,7 @@ if [ "$(id -u)" -ne 0 ]; then
 	exit 0
 fi
 
-plan 74
+plan 79
 stage
 check 'without rules everything passes' within 5 passes_without_rules
 conf 'interface in1;'
@@ -947,6 +1014,9 @@ check 'mode monitor counts and drops nothing' monitors
 check 'from monitor to enforce over kill -9' monitor_to_enforce
 check 'a pattern attaches to what fits it, loopback apart' pattern
 check 'interfaces that fit come and go' comes_and_goes
+check 'one that gets a name that is not in the file is left alone' leaves_by_name
+check 'so is one that goes to another network namespace' leaves_for_elsewhere
+check 'one that gets another name of the file is treated by that' follows_name
 check 'where the driver cannot, the generic hook does the same' generic
 check 'an interface that is missing is told' refused 'interface nope0;' 'no interface nope0'
 check 'a pattern that fits none is told' refused 'interface nope*;' 'no interface fits nope'
@@ -975,6 +1045,7 @@ check 'which follows the file, also over kill -9' other_interfaces
 check 'a rule that asks for samples fills a file that tshark reads' writes_samples
 check 'which has a bound, and is never one of another kind' samples_have_a_bound
 check 'without a file samples are counted' counts_samples
+check 'where the file has no room the rules are in force all the same' samples_without_room
 stop TERM
 check 'nftables blocks what rules match, over IPv4 and IPv6, and nothing else' nft_blocks
 check 'state and counters are reported with it too' nft_counts
@@ -984,6 +1055,8 @@ check 'kill -9 leaves the table in force' nft_kill_keeps
 check 'on return the difference is settled, and counters go on' nft_return_settles
 check 'what a hub that has not settled does not know stays there' nft_unsettled_keeps
 check 'SIGTERM takes the table away; interfaces come and go' nft_comes_and_goes
+order add ipv4-flow "$TCP23" "$DISCARD"
+check 'rules stay on an interface that gets another name' nft_follows_name
 check 'mode monitor of one interface counts there and drops nothing' nft_monitors_interface
 check '--flush takes the table away after kill -9' nft_flush
 check 'from XDP to nftables and back nothing is left of the other' xdp_to_nft_and_back

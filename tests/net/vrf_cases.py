@@ -42,11 +42,16 @@ try:
 except OSError:
     sys.exit(1)
 """
-RED, BLUE, BOTH = "65000:9", "65000:10", "65000:11"
+RED, BLUE, BOTH = "target:65000:9", "target:65000:10", "target:65000:11"
+# An IPv6 address, 2001:db8::9, and a number: 20 octets, RFC 5701 3.
+BLUE6, NOBODY6 = (f"0x000220010db8{9:024x}{number:04x}" for number in (10, 11))
 CONF = """enforce {
     interface main-*;
     vrf red { import [ target:65000:9 target:65000:11 ]; interface red-*; }
-    vrf blue { import [ target:65000:10 target:65000:11 ]; interface [ blue-c blue-s ]; }
+    vrf blue {
+        import [ target:65000:10 target:65000:11 target:[2001:db8::9]:10 ];
+        interface [ blue-c blue-s ];
+    }
 }
 """
 
@@ -128,7 +133,7 @@ class Stage:
         self.enforcer = None
 
     def say(self, verb, match, then="discard;", rd=None, targets=()):
-        more = "".join(f" extended-community target:{target};" for target in targets)
+        more = "".join(f" extended-community {target};" for target in targets)
         done = self.hub.run(verb, "flow", "route",
                             f"{{ {f'rd {rd};' if rd else ''} match {{ {match} }} then {{ {then}{more} }} }}")
         assert done.returncode == 0, done.stderr
@@ -248,7 +253,19 @@ def _():
 
 @tap.case("a rule that no VRF imports is not enforced, and says so")
 def _():
-    stage.say("announce", TELNET, rd="65000:2", targets=["65000:12"])
+    stage.say("announce", TELNET, rd="65000:2", targets=["target:65000:12"])
+    stage.expect(23)
+    stage.equal(0)
+    assert until(lambda: stage.reports() == [("not-enforced", "no VRF here imports its route targets")]), stage.reports()
+
+
+@tap.case("a rule whose only target has an IPv6 address is in force in the VRF that imports it, and in no other")
+def _():
+    stage.say("announce", TELNET, rd="65000:2", targets=[BLUE6])
+    stage.expect(23, "blue")
+    stage.expect(24)
+    stage.equal(1)
+    stage.say("announce", TELNET, rd="65000:2", targets=[NOBODY6])
     stage.expect(23)
     stage.equal(0)
     assert until(lambda: stage.reports() == [("not-enforced", "no VRF here imports its route targets")]), stage.reports()
