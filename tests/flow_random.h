@@ -19,12 +19,17 @@ struct rnd {
 	uint64_t state; /* not 0 */
 };
 
-static inline uint32_t rnd_below(struct rnd *r, uint32_t n)
+static inline uint32_t rnd_any(struct rnd *r)
 {
 	r->state ^= r->state << 13;
 	r->state ^= r->state >> 7;
 	r->state ^= r->state << 17;
-	return (uint32_t)(r->state >> 32) % n;
+	return (uint32_t)(r->state >> 32);
+}
+
+static inline uint32_t rnd_below(struct rnd *r, uint32_t n)
+{
+	return rnd_any(r) % n;
 }
 
 static inline bool rnd_one_in(struct rnd *r, uint32_t n)
@@ -107,23 +112,33 @@ static inline void rnd_address(struct rnd *r, uint8_t ret[16])
 		ret[3] ^= (uint8_t)(1u << rnd_below(r, 8));
 }
 
-static inline void rnd_prefix(struct rnd *r, struct wr *w, enum flow_family f)
+/* A prefix's value: this address from offset to len.  IPv4 has no offset; padding, which is to be
+ * ignored, there is where the last octet is not full. */
+static inline void write_pattern(struct wr *w, enum flow_family f, const uint8_t *address,
+				 unsigned len, unsigned offset, bool padding)
 {
-	unsigned bits = f == FLOW_IPV6 ? 128 : 32, len = rnd_below(r, bits + 1), offset = 0;
-	uint8_t address[16], pattern[17] = { 0 };
+	uint8_t pattern[17] = { 0 };
 
-	rnd_address(r, address);
-	if (f == FLOW_IPV6 && len > 0 && rnd_one_in(r, 2))
-		offset = rnd_below(r, len);
 	for (unsigned i = offset; i < len; i++)
 		if (address[i / 8] >> (7 - i % 8) & 1)
 			pattern[(i - offset) / 8] |= (uint8_t)(0x80u >> (i - offset) % 8);
-	if ((len - offset) % 8 != 0 && rnd_one_in(r, 2))
-		pattern[(len - offset) / 8] |= 1; /* padding */
+	if (padding)
+		pattern[(len - offset) / 8] |= 1;
 	wr_u8(w, (uint8_t)len);
 	if (f == FLOW_IPV6)
 		wr_u8(w, (uint8_t)offset);
 	wr_bytes(w, pattern, (len - offset + 7) / 8);
+}
+
+static inline void rnd_prefix(struct rnd *r, struct wr *w, enum flow_family f)
+{
+	unsigned bits = f == FLOW_IPV6 ? 128 : 32, len = rnd_below(r, bits + 1), offset = 0;
+	uint8_t address[16];
+
+	rnd_address(r, address);
+	if (f == FLOW_IPV6 && len > 0 && rnd_one_in(r, 2))
+		offset = rnd_below(r, len);
+	write_pattern(w, f, address, len, offset, (len - offset) % 8 != 0 && rnd_one_in(r, 2));
 }
 
 /* A checked NLRI without its length octets; returns how many octets. */

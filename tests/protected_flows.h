@@ -8,7 +8,23 @@
 #include <string.h>
 
 #include "enforce/protect.h"
+#include "enforce/saved.h"
 #include "flow/flow.h"
+
+enum {
+	STATEMENTS = 5, /* that a test makes at random, at most */
+	LOCALS = 6      /* addresses likewise */
+};
+
+/* What is protected, and how often it should have been what saved a packet. */
+struct protection {
+	struct enforce_protect what;
+	struct enforce_protect_statement statement[STATEMENTS];
+	uint8_t octets[STATEMENTS][FLOW_NLRI_MAX];
+	struct xdp_local local[LOCALS];
+	size_t local_count;
+	uint64_t saved[XDP_ENTRIES];
+};
 
 static const struct {
 	const char *name, *match[FLOW_FAMILIES];
@@ -87,19 +103,46 @@ static inline bool is_to_ours(const struct xdp_local *local, size_t count, enum 
 }
 
 /* The entry that saves a packet which some rule matches; -1: none. */
-static inline int saved_by_entry(const struct enforce_protect *p, const struct xdp_local *local,
-				 size_t local_count, enum flow_family family, const uint8_t *packet,
-				 size_t len)
+static inline int protected_by(const struct protection *p, enum flow_family family,
+			       const uint8_t *packet, size_t len)
 {
 	for (size_t d = 0; d < DEFAULT_FLOWS; d++)
-		if (!(p->defaults_off >> d & 1) && default_matches(d, family, packet, len) &&
-		    is_to_ours(local, local_count, family, packet))
+		if (!(p->what.defaults_off >> d & 1) && default_matches(d, family, packet, len) &&
+		    is_to_ours(p->local, p->local_count, family, packet))
 			return (int)d;
-	for (size_t i = 0; i < p->count; i++)
-		if (p->statements[i].nlri.family == family &&
-		    flow_match(&p->statements[i].nlri, packet, len))
+	for (size_t i = 0; i < p->what.count; i++)
+		if (p->statement[i].nlri.family == family &&
+		    flow_match(&p->statement[i].nlri, packet, len))
 			return XDP_STATEMENT_FIRST + (int)i;
 	return -1;
+}
+
+static inline struct xdp_local local_at(uint32_t family, const uint8_t *address)
+{
+	struct rd r = rd_over(address, family == XDP_IPV6 ? 16 : 4);
+	struct xdp_local l = { .family = family };
+
+	l.address[0] = rd_uint(&r, family == XDP_IPV6 ? 8 : 4);
+	l.address[1] = family == XDP_IPV6 ? rd_uint(&r, 8) : 0;
+	return l;
+}
+
+/* How many entries have saved something else than they should; adds what all of them have. */
+static inline uint64_t wrongly_saved(const struct protection *p, const struct saved *s,
+				     bool explain, uint64_t *ret_saved)
+{
+	uint64_t there[XDP_ENTRIES] = { 0 }, wrong = 0;
+
+	for (size_t i = 0; i < s->count; i++)
+		there[s->row[i].entry] += s->row[i].before.packets + s->row[i].now.packets;
+	for (size_t e = 0; e < XDP_ENTRIES; e++) {
+		*ret_saved += there[e];
+		wrong += there[e] != p->saved[e];
+		if (explain && there[e] != p->saved[e])
+			printf("# entry %zu saved %llu and not %llu\n", e,
+			       (unsigned long long)there[e], (unsigned long long)p->saved[e]);
+	}
+	return wrong + s->lost;
 }
 
 #endif

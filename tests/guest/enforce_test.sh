@@ -6,8 +6,9 @@
 
 guest=$HEADGATE_SRC/tests/guest/guest
 tests=$HEADGATE_BUILD/tests
-oracle=$tests/enforce_xdp_test
-nft_oracle=$tests/enforce_nft_test
+xdp_tests="$tests/enforce_xdp_test $tests/enforce_xdp_actions_test $tests/enforce_xdp_tables_test
+	$tests/enforce_xdp_limits_test"
+nft_tests="$tests/enforce_nft_test $tests/enforce_nft_tables_test $tests/enforce_nft_limits_test"
 enforcer=$HEADGATE_BUILD/headgate-enforce
 syscalls=$tests/enforce_syscalls_test
 work=$(mktemp -d)
@@ -18,15 +19,23 @@ export HEADGATE_COMPARISONS="${HEADGATE_COMPARISONS:-20000}"
 export HEADGATE_SKIP='test_finds_*'
 export GUEST_TIMEOUT=240
 
-# on VERSION PACKAGE - the oracle in a guest of this kernel
+# each TEST... - runs each, in a guest's words
+each() {
+	echo "export CMOCKA_MESSAGE_OUTPUT=TAP; rc=0"
+	realpath "$@" | sed 's/$/ || rc=1/'
+	echo 'exit $rc'
+}
+
+# on VERSION PACKAGE - the XDP program's tests in a guest of this kernel, the oracle first
 on() {
-	"$guest" -k "$2" -m veth -f "$(command -v ip)" -f "$oracle" -f "$tests/xdp_fault_4.o" \
-		"uname -r; CMOCKA_MESSAGE_OUTPUT=TAP $(realpath "$oracle")" >"$out" 2>&1
+	"$guest" -k "$2" -m veth -f "$(command -v ip)" $(printf -- '-f %s ' $xdp_tests) \
+		-f "$tests/xdp_fault_4.o" "uname -r; $(each $xdp_tests)" >"$out" 2>&1
 	rc=$?
 	cat "$out"
 	[ "$rc" -eq 0 ] && head -1 "$out" | grep -q "^$1\." &&
 		grep -q "^ok 1 - test_agrees_with_reference" "$out" &&
-		grep -q "^ok [0-9]* - test_tc_agrees_with_reference" "$out" && ! grep -q '^not ok' "$out"
+		grep -q "^ok [0-9]* - test_tc_agrees_with_reference" "$out" &&
+		grep -q "^ok [0-9]* - test_limits_are_kept" "$out" && ! grep -q '^not ok' "$out"
 }
 
 # nft_on VERSION PACKAGE MODULE... - the same for nftables
@@ -34,12 +43,13 @@ nft_on() {
 	version=$1 package=$2
 	shift 2
 	"$guest" -k "$package" $(printf -- '-m %s ' veth nf_tables nft_limit "$@") \
-		-f "$(command -v ip)" -f "$(command -v ethtool)" -f "$nft_oracle" \
-		"uname -r; CMOCKA_MESSAGE_OUTPUT=TAP $(realpath "$nft_oracle")" >"$out" 2>&1
+		-f "$(command -v ip)" -f "$(command -v ethtool)" $(printf -- '-f %s ' $nft_tests) \
+		"uname -r; $(each $nft_tests)" >"$out" 2>&1
 	rc=$?
 	cat "$out"
 	[ "$rc" -eq 0 ] && head -1 "$out" | grep -q "^$version\." &&
-		grep -q "^ok 1 - test_agrees_with_reference" "$out" && ! grep -q '^not ok' "$out"
+		grep -q "^ok 1 - test_agrees_with_reference" "$out" &&
+		grep -q "^ok [0-9]* - test_limits_packets" "$out" && ! grep -q '^not ok' "$out"
 }
 
 # What a guest is told to do: each backend starts, shows whether a filter is in place, and leaves.
@@ -48,10 +58,11 @@ cat >"$work/starts" <<-'END'
 	ip link add hgv0 type veth peer name hgv1
 	for backend in xdp nftables; do
 		echo "enforce { interface hgv0; backend $backend; mode monitor; }" >/tmp/conf
+		rm -f /tmp/log # or the last one's would be waited for
 		"$enforcer" -c /tmp/conf -s /tmp/none --pin-dir /sys/fs/bpf/headgate 2>/tmp/log &
 		pid=$!
 		n=0
-		while ! grep -q waiting /tmp/log && [ $((n += 1)) -lt 60 ]; do sleep 1; done
+		while ! grep -qs waiting /tmp/log && [ $((n += 1)) -lt 60 ]; do sleep 1; done
 		grep '^Seccomp:' "/proc/$pid/status"
 		sleep 3
 		kill -TERM "$pid"
