@@ -152,30 +152,41 @@ static void ipv4_change(struct reach *r, uint32_t address, unsigned length, bool
 
 /* ---- IPv6 ----------------------------------------------------------------------------- */
 
-/* Sets the bit with the first that counts there, clears it with the last. */
-#define COUNTED_BIT(word, counter, bit, on)                                                        \
-	do {                                                                                       \
-		int change_ = count(&(counter), on);                                               \
-		if (change_ != 0)                                                                  \
-			SET_BIT(word, bit, change_ > 0);                                           \
-	} while (0)
-
-static void ipv6_change(struct reach *r, uint64_t first, unsigned length, bool on)
+/* How many destinations set this bit. */
+static uint32_t *ipv6_counter(struct reach *r, uint32_t cell, unsigned length)
 {
-	struct xdp_tables *t = r->t;
-	uint32_t cell = xdp_ipv6_cell(first, length, t->seed);
+	unsigned bit = xdp_ipv6_bit(length);
+
+	return length > 64    ? &r->ipv6_64[cell][bit]
+	       : length >= 48 ? &r->ipv6_48[cell][bit]
+	       : length >= 40 ? &r->ipv6_40[cell][bit]
+	       : length >= 32 ? &r->ipv6_32[cell][bit]
+			      : &r->ipv6_short[bit];
+}
+
+static void ipv6_set(struct xdp_tables *t, uint32_t cell, unsigned length, bool on)
+{
 	unsigned bit = xdp_ipv6_bit(length);
 
 	if (length > 64)
-		COUNTED_BIT(t->ipv6_64[cell], r->ipv6_64[cell][bit], bit, on);
+		SET_BIT(t->ipv6_64[cell], bit, on);
 	else if (length >= 48)
-		COUNTED_BIT(t->ipv6_48[cell], r->ipv6_48[cell][bit], bit, on);
+		SET_BIT(t->ipv6_48[cell], bit, on);
 	else if (length >= 40)
-		COUNTED_BIT(t->ipv6_40[cell], r->ipv6_40[cell][bit], bit, on);
+		SET_BIT(t->ipv6_40[cell], bit, on);
 	else if (length >= 32)
-		COUNTED_BIT(t->ipv6_32[cell], r->ipv6_32[cell][bit], bit, on);
+		SET_BIT(t->ipv6_32[cell], bit, on);
 	else
-		COUNTED_BIT(t->ipv6_short, r->ipv6_short[bit], bit, on);
+		SET_BIT(t->ipv6_short, bit, on);
+}
+
+static void ipv6_change(struct reach *r, uint64_t first, unsigned length, bool on)
+{
+	uint32_t cell = xdp_ipv6_cell(first, length, r->t->seed);
+	int change = count(ipv6_counter(r, cell, length), on);
+
+	if (change != 0)
+		ipv6_set(r->t, cell, length, change > 0);
 }
 
 bool reach_has_cell(uint16_t mask)
@@ -223,10 +234,13 @@ static void source_change(struct reach *r, uint16_t mask, const uint64_t address
 {
 	enum xdp_tier tier = reach_tier(mask);
 	uint32_t bit = xdp_seen(tier, address[0], r->t->seed);
+	int change = count(&r->seen[bit], on);
 
-	if (tier != XDP_TIER_IPV4_ANY && tier != XDP_TIER_IPV6_ANY)
-		COUNTED_BIT(r->t->source_seen[bit / 64], r->seen[bit], bit % 64, on);
-	COUNTED_BIT(r->t->source_tiers, r->tiers[tier], tier, on);
+	if (change != 0)
+		SET_BIT(r->t->source_seen[bit / 64], bit % 64, change > 0);
+	change = count(&r->tiers[tier], on);
+	if (change != 0)
+		SET_BIT(r->t->source_tiers, tier, change > 0);
 }
 
 void reach_add_source(struct reach *r, uint16_t mask, const uint64_t address[2])
