@@ -55,7 +55,7 @@ fuzz:
 	@tests/tools/fuzz build-fuzz $(FUZZ_SECONDS) $(TARGET)
 
 bench:
-	@./bootstrap demo check bench
+	@./bootstrap demo check
 	@$(MAKE) -s --no-print-directory programs
 	@bench/run
 
