@@ -135,7 +135,7 @@ static int then_take(struct xdp *x, const struct plan_then *t, struct err *e)
 	if (t->kind != XDP_THEN_RATE && !t->marks && t->groups == 0 && t->send == XDP_SEND_NOWHERE)
 		return t->kind == XDP_THEN_ACCEPT ? ACTION_ACCEPT : ACTION_DISCARD;
 	action = space_take(&x->thens, 1);
-	if (action == 0 && xdp_grace(x, NULL))
+	if (action == 0 && x->thens.leaving.count > 0 && xdp_grace(x, NULL))
 		action = space_take(&x->thens, 1);
 	if (action == 0) {
 		(void)err_at(e, 0, 0, "table full: no room for another action");

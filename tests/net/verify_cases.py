@@ -279,10 +279,10 @@ def _():
         assert said == b'{"ok":false,"error":"r2 is gone and has not answered"}\n{"ok":true}\n', said
 
 
-def many(numbers, verb="announce"):
+def many(numbers, verb="announce", action="discard;"):
     """Commands, a destination of its own each."""
-    return "".join(f"{verb} flow route "
-                   + announced(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}/32") + "\n" for n in numbers).encode()
+    return "".join(f"{verb} flow route " + announced(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}/32", "", action) + "\n"
+                   for n in numbers).encode()
 
 
 def carried_out(control, lines, count):
@@ -342,6 +342,19 @@ def _():
         carried_out(control, many(range(2), "withdraw"), 2)
         assert until(lambda: refused() == 1, 30, 0.5), refused()
         stage.equal(most)
+
+
+@tap.case("a full table of actions: the limits that are too many are refused at once, by name")
+def _():
+    most, more = 65534, 2000
+    with Stage() as stage, socket.socket(socket.AF_UNIX) as control:
+        control.connect(stage.hub.socket)
+        control.settimeout(20)
+        stage.start()
+        carried_out(control, many(range(most + more), action="rate-limit 9600;"), most + more)
+        stage.equal(most)
+        text = stage.hub.run("metrics").stdout
+        assert re.search(r'reason="table full: no room for another action"} 2000$', text, re.MULTILINE), text[:2000]
 
 
 @tap.case("an interface that vanishes, under a living enforcer and under a killed one: it is attached to again")
