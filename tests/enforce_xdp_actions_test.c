@@ -109,16 +109,10 @@ static struct rule *nested_rule(struct ruleset *rs, uint8_t bits, const struct f
 {
 	uint8_t octets[6] = { 1, bits, 192, 0, 2, 7 };
 	struct flow_nlri n = { .family = FLOW_IPV4, .octets = octets, .len = 2 + (bits + 7u) / 8 };
-	struct rule *r;
 
 	if (bits % 8 != 0)
 		octets[1 + (bits + 7) / 8] &= (uint8_t)(0xff00 >> bits % 8);
-	r = ruleset_need(rs, &n);
-	assert_non_null(r);
-	rule_set_then(r, a);
-	r->wanted = true;
-	ruleset_touch(rs, r);
-	return r;
+	return want_rule(rs, &n, a);
 }
 
 /* Of limits of one unit the first counts, and of marks; a rule that discards behind them drops
@@ -340,11 +334,7 @@ static void test_what_is_saved_is_told_by_rule(void **state)
 	uint8_t any_tcp[] = { 3, 0x81, 6 };
 	struct flow_nlri n = { .family = FLOW_IPV4, .octets = any_tcp, .len = sizeof(any_tcp) };
 
-	r = ruleset_need(&rs, &n);
-	assert_non_null(r);
-	rule_set_then(r, &(struct flow_actions){ .has_rate_bytes = true });
-	r->wanted = true;
-	ruleset_touch(&rs, r);
+	r = want_rule(&rs, &n, &(struct flow_actions){ .has_rate_bytes = true });
 	apply(x, &rs);
 	assert_int_equal(r->slot, slot);
 	ssh_frame(frame, 7);

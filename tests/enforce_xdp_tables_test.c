@@ -125,12 +125,8 @@ static void dscp_rule(struct ruleset *rs, unsigned host, unsigned dscp)
 {
 	uint8_t octets[9] = { 1, 32, 192, 0, 2, (uint8_t)host, 11, 0x81, (uint8_t)dscp };
 	struct flow_nlri nlri = { .family = FLOW_IPV4, .octets = octets, .len = sizeof(octets) };
-	struct rule *r = ruleset_need(rs, &nlri);
 
-	assert_non_null(r);
-	rule_set_then(r, &(struct flow_actions){ .has_rate_bytes = true });
-	r->wanted = true;
-	ruleset_touch(rs, r);
+	(void)want_rule(rs, &nlri, &(struct flow_actions){ .has_rate_bytes = true });
 }
 
 /* Two long lists that only DSCP tells apart, and packets between what the rules of the one and of

@@ -22,6 +22,7 @@
 #include "flow/flow.h"
 #include "nft/nft.h"
 #include "tests/ip_header.h"
+#include "tests/want_rule.h"
 
 enum {
 	FLOOD = 400, /* as many frames at once at most */
@@ -201,12 +202,6 @@ static inline void apply(struct nft *t, struct ruleset *rs)
 			ruleset_remove(rs, rs->touched[i]);
 }
 
-static inline void unwant(struct rule *r, void *ctx)
-{
-	r->wanted = false;
-	ruleset_touch(ctx, r);
-}
-
 static inline struct rule *want(struct ruleset *rs, const char *match, const struct flow_actions *a)
 {
 	struct flow_text_options o = { .family = FLOW_IPV4 };
@@ -214,18 +209,12 @@ static inline struct rule *want(struct ruleset *rs, const char *match, const str
 	struct flow_nlri n;
 	struct err e = { 0 };
 	char text[512];
-	struct rule *r;
 
 	(void)snprintf(text, sizeof(text), "match { %s }", match);
 	if (!flow_text_rule(text, strlen(text), &o, &rule, &e))
 		fail_msg("%s: %s", match, e.text);
 	n = flow_rule_nlri(&rule);
-	r = ruleset_need(rs, &n);
-	assert_non_null(r);
-	rule_set_then(r, a);
-	r->wanted = true;
-	ruleset_touch(rs, r);
-	return r;
+	return want_rule(rs, &n, a);
 }
 
 /* UDP to 192.0.2.1, this many octets. */

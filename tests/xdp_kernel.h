@@ -18,6 +18,7 @@
 
 #include "enforce/ruleset.h"
 #include "enforce/xdp.h"
+#include "tests/want_rule.h"
 
 enum {
 	INTERFACES = 5,
@@ -145,26 +146,14 @@ static inline void apply(struct xdp *x, struct ruleset *rs)
 			ruleset_remove(rs, rs->touched[i]);
 }
 
-/* For ruleset_each: the rule is to go. */
-static inline void unwant(struct rule *r, void *ctx)
-{
-	r->wanted = false;
-	ruleset_touch(ctx, r);
-}
-
 /* destination 192.0.2.N/32 */
 static inline struct rule *host_rule(struct ruleset *rs, unsigned n, bool discard)
 {
 	uint8_t octets[6] = { 1, 32, 192, 0, (uint8_t)(2 + n / 256), (uint8_t)n };
 	struct flow_nlri nlri = { .family = FLOW_IPV4, .octets = octets, .len = sizeof(octets) };
 	struct flow_actions a = { .has_rate_bytes = discard };
-	struct rule *r = ruleset_need(rs, &nlri);
 
-	assert_non_null(r);
-	rule_set_then(r, &a);
-	r->wanted = true;
-	ruleset_touch(rs, r);
-	return r;
+	return want_rule(rs, &nlri, &a);
 }
 
 static inline size_t host_frame(uint8_t out[64], unsigned n)

@@ -5,8 +5,8 @@
  * commit visits the places that changed: those of sources first, then those of destinations.
  *
  * Invariants
- * 1. A node's filter has the bits of all rules that a packet may find in its list, while the list
- * is being replaced those of both.
+ * 1. A node's filter has the bits of all rules that a packet may find in its list; while that is
+ *    being replaced, those of both lists.
  * 2. A node is written as a whole before its mask, which makes it one; the mask is taken away when
  *    its list is empty and nothing leads to it.
  * 3. What is replaced leaves (space.h) after it was replaced.

@@ -24,15 +24,11 @@ bool reach_init(struct reach *r, struct xdp_tables *t)
 	r->ipv4_middle = calloc(XDP_DEEP_BLOCKS, sizeof(*r->ipv4_middle));
 	r->ipv4 = calloc(XDP_IPV4_CELLS, sizeof(*r->ipv4));
 	r->ipv4_deep = calloc(XDP_DEEP, sizeof(*r->ipv4_deep));
-	r->ipv6_32 = calloc(XDP_IPV6_CELLS, sizeof(*r->ipv6_32));
-	r->ipv6_40 = calloc(XDP_IPV6_CELLS, sizeof(*r->ipv6_40));
-	r->ipv6_48 = calloc(XDP_IPV6_CELLS, sizeof(*r->ipv6_48));
-	r->ipv6_64 = calloc(XDP_IPV6_CELLS, sizeof(*r->ipv6_64));
+	r->ipv6 = calloc(XDP_IPV6_CELLS, sizeof(*r->ipv6));
 	r->seen = calloc(XDP_SEEN, sizeof(*r->seen));
 	return space_init(&r->blocks, XDP_DEEP_BLOCKS) && r->seen != NULL &&
 	       r->ipv4_short != NULL && r->ipv4_middle != NULL && r->ipv4 != NULL &&
-	       r->ipv4_deep != NULL && r->ipv6_32 != NULL && r->ipv6_40 != NULL &&
-	       r->ipv6_48 != NULL && r->ipv6_64 != NULL;
+	       r->ipv4_deep != NULL && r->ipv6 != NULL;
 }
 
 void reach_done(struct reach *r)
@@ -42,10 +38,7 @@ void reach_done(struct reach *r)
 	free(r->ipv4_middle);
 	free(r->ipv4);
 	free(r->ipv4_deep);
-	free(r->ipv6_32);
-	free(r->ipv6_40);
-	free(r->ipv6_48);
-	free(r->ipv6_64);
+	free(r->ipv6);
 	free(r->seen);
 }
 
@@ -152,18 +145,6 @@ static void ipv4_change(struct reach *r, uint32_t address, unsigned length, bool
 
 /* ---- IPv6 ----------------------------------------------------------------------------- */
 
-/* How many destinations set this bit. */
-static uint32_t *ipv6_counter(struct reach *r, uint32_t cell, unsigned length)
-{
-	unsigned bit = xdp_ipv6_bit(length);
-
-	return length > 64    ? &r->ipv6_64[cell][bit]
-	       : length >= 48 ? &r->ipv6_48[cell][bit]
-	       : length >= 40 ? &r->ipv6_40[cell][bit]
-	       : length >= 32 ? &r->ipv6_32[cell][bit]
-			      : &r->ipv6_short[bit];
-}
-
 static void ipv6_set(struct xdp_tables *t, uint32_t cell, unsigned length, bool on)
 {
 	unsigned bit = xdp_ipv6_bit(length);
@@ -183,7 +164,7 @@ static void ipv6_set(struct xdp_tables *t, uint32_t cell, unsigned length, bool 
 static void ipv6_change(struct reach *r, uint64_t first, unsigned length, bool on)
 {
 	uint32_t cell = xdp_ipv6_cell(first, length, r->t->seed);
-	int change = count(ipv6_counter(r, cell, length), on);
+	int change = count(length < 32 ? &r->ipv6_short[length] : &r->ipv6[cell][length - 32], on);
 
 	if (change != 0)
 		ipv6_set(r->t, cell, length, change > 0);

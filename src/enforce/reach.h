@@ -20,10 +20,10 @@ struct reach {
 	struct space blocks;
 	/* How many VRFs have this prefix: of up to 16 bits, and of 17 to 24 by its cell's block. */
 	uint8_t *ipv4_short, (*ipv4_middle)[REACH_MIDDLE];
-	uint32_t (*ipv4)[16];     /* nodes with lengths from 17 on, by cell and 32 - length */
-	uint16_t (*ipv4_deep)[8]; /* those from 25 on, by the cell's block's cell */
-	uint32_t (*ipv6_32)[8], (*ipv6_40)[8], (*ipv6_48)[17], (*ipv6_64)[64]; /* by cell and bit */
-	uint32_t ipv6_short[32];
+	uint32_t (*ipv4)[16];       /* nodes with lengths from 17 on, by cell and 32 - length */
+	uint16_t (*ipv4_deep)[8];   /* those from 25 on, by the cell's block's cell */
+	uint32_t (*ipv6)[129 - 32]; /* by cell and length - 32 */
+	uint32_t ipv6_short[32];    /* by length */
 	uint32_t *seen, tiers[XDP_TIERS]; /* sources, by the bit they set and by tier */
 };
 
